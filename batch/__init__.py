@@ -1,0 +1,1 @@
+"""Drive captioning: the only package that touches photos, processes and the clock."""

@@ -1,0 +1,1 @@
+"""Caption corpora, one file a format, all read into one dataclass."""

@@ -1,0 +1,48 @@
+"""Flickr8k: a token file of `name#number<TAB>caption` lines, and split lists of names.
+
+Hodosh, Young & Hockenmaier 2013, "Framing Image Description as a Ranking Task".
+"""
+
+from collections import defaultdict
+
+from batch.corpora.corpus import CaptionedPhoto, Corpus, CorpusError
+
+
+def read_flickr8k(token_file: str, train_list: str, dev_list: str) -> Corpus:
+    """Read the captions of the photos that the two lists name, in the order of the lists.
+
+    Raises CorpusError naming the file and the line that is not as it should be, or the photo of a
+    list that has no caption.
+    """
+    captions = read_tokens(token_file)
+    return Corpus(_split(captions, train_list), _split(captions, dev_list))
+
+
+def read_tokens(token_file: str) -> dict[str, tuple[str, ...]]:
+    """Give each name of a token file its captions, in the order of their lines."""
+    captions: dict[str, list[str]] = defaultdict(list)
+    for number, line in enumerate(_lines(token_file), 1):
+        place, tab, caption = line.partition("\t")
+        name, hash_sign, _ = place.rpartition("#")
+        if not (tab and hash_sign and name):
+            raise CorpusError(
+                f"{token_file}, line {number}: expected name#number, a tab, a caption"
+            )
+        captions[name].append(caption.strip())
+    return {name: tuple(texts) for name, texts in captions.items()}
+
+
+def _split(captions: dict[str, tuple[str, ...]], names_file: str) -> tuple[CaptionedPhoto, ...]:
+    names = list(dict.fromkeys(line.strip() for line in _lines(names_file)))
+    for name in names:
+        if name not in captions:
+            raise CorpusError(f"{names_file}: {name} has no caption in the token file")
+    return tuple(CaptionedPhoto(name, captions[name]) for name in names)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return [line for line in file.read().split("\n") if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{path}: cannot be read as UTF-8 text ({error})") from error

@@ -1,0 +1,88 @@
+"""The curve of a training: loss and scores by passes, as a table and as a picture."""
+
+import csv
+import io
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from manifests.durable import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+History = Sequence[Mapping[str, Any]]
+"""A row a pass: `phase`, `step`, `loss` (the last one), and scores times 100 by their names."""
+
+# Told apart by those who see fewer colours too: Okabe and Ito, "Color universal design", 2008.
+_LOSS_COLOR = "#666666"
+_SCORE_COLORS = {"CIDEr": "#0072b2", "BLEU-4": "#d55e00"}
+
+
+def write_curves(history: History, folder: str) -> None:
+    """Write curve.csv and, with matplotlib, curve.png; nothing where there was no pass yet."""
+    if not history:
+        return
+    os.makedirs(folder, exist_ok=True)
+    _write_table(history, Path(folder, "curve.csv"))
+    try:
+        figure = _draw(history)
+    except ImportError:
+        logging.getLogger(__name__).warning(
+            "no curve.png: matplotlib is not installed (pip install matplotlib)"
+        )
+        return
+    with atomic_write(Path(folder, "curve.png")) as file:
+        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
+
+
+def _write_table(history: History, path: Path) -> None:
+    columns = dict.fromkeys(name for row in history for name in row)
+    with atomic_write(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", newline="")
+        writer = csv.DictWriter(text, ["pass", *columns], restval="")
+        writer.writeheader()
+        writer.writerows({"pass": number, **row} for number, row in enumerate(history, 1))
+        text.detach()  # writes the rest; the file is not ours to close
+
+
+def _draw(history: History) -> "Figure":
+    # Without pyplot, which would look for a screen and keep every figure in memory.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    losses = figure.add_subplot()
+    scores = losses.twinx()
+    _plot(losses, history, "loss", _LOSS_COLOR)
+    for name, color in _SCORE_COLORS.items():
+        _plot(scores, history, name, color)
+    losses.set(xlabel="passes", ylabel="loss")
+    scores.set(ylabel="score, times 100", ylim=(0, None))
+    losses.xaxis.set_major_locator(MaxNLocator(integer=True))
+    losses.grid(axis="y", alpha=0.25)
+    _mark_phases(losses, history)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _plot(axes: "Axes", history: History, name: str, color: str) -> None:
+    values = [float(row.get(name, math.nan)) for row in history]
+    passes = range(1, len(values) + 1)
+    axes.plot(passes, values, label=name, color=color, marker="o", markersize=4)
+
+
+def _mark_phases(axes: "Axes", history: History) -> None:
+    """Draw a line between the last pass of a phase and the first one of the next."""
+    phases = [row.get("phase") for row in history]
+    for number in range(1, len(phases)):
+        if phases[number] != phases[number - 1]:
+            axes.axvline(number + 0.5, color=_LOSS_COLOR, linestyle=":", linewidth=1)
+            place = axes.get_xaxis_transform()  # passes across, shares of the height up
+            axes.text(number + 0.55, 0.97, f"phase {phases[number]}", va="top", transform=place)

@@ -1,0 +1,125 @@
+"""Load photos and encode them: the next photos are read while the encoder works on these."""
+
+import os
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from batch.errors import ArchiveError
+from batch.features import SHARD_PHOTOS, FeatureCache
+from batch.photos import LoadedPhoto, load
+from batch.scan import Photo
+
+CHUNK = 32  # photos loaded together, and the encoder's batch
+AHEAD = 3  # chunks loaded before they are asked for: 25 MiB
+THREADS = max(2, os.cpu_count() or 1)
+
+Encode = Callable[[np.ndarray], np.ndarray]
+"""pixels (photos, 299, 299, 3) uint8 -> features (photos, 8, 8, 2048), any float type."""
+
+Item = TypeVar("Item")
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Give the items in lists of `size`; the last may be shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def load_and_encode(
+    photos: Iterable[Photo], cached: Container[str], encode: Encode
+) -> Iterator[tuple[list[LoadedPhoto], dict[str, np.ndarray]]]:
+    """Load photos in their order, and encode those whose identity is not in `cached`.
+
+    Gives, a chunk at a time, the loaded photos (their pixels dropped) and the new features by
+    photo identity, float16 (8, 8, 2048). Photos of equal bytes are encoded once.
+    """
+    import tensorflow as tf  # five seconds to import: only when there is work
+
+    waiting: dict[int, list[LoadedPhoto]] = {}
+
+    def chunks() -> Iterator[tuple[int, list[str], np.ndarray]]:
+        for number, loaded in enumerate(_load_chunks(photos, cached)):
+            new = {photo.photo_id: photo.pixels for photo in loaded if photo.pixels is not None}
+            waiting[number] = [replace(photo, pixels=None) for photo in loaded]
+            yield number, [str(photo_id) for photo_id in new], _filled(list(new.values()))
+
+    signature = (
+        tf.TensorSpec((), tf.int64),
+        tf.TensorSpec((None,), tf.string),
+        tf.TensorSpec((None, None, None, 3), tf.uint8),
+    )
+    dataset = tf.data.Dataset.from_generator(chunks, output_signature=signature).prefetch(AHEAD)
+    for number, photo_ids, pixels in dataset.as_numpy_iterator():
+        features = encode(pixels) if len(photo_ids) else pixels
+        named = zip(photo_ids, features[: len(photo_ids)], strict=True)
+        yield (
+            waiting.pop(int(number)),
+            {photo_id.decode(): np.asarray(grid).astype(np.float16) for photo_id, grid in named},
+        )
+
+
+def fill_cache(
+    photos: Iterable[Photo], cache: FeatureCache, encode: Encode
+) -> Iterator[tuple[list[LoadedPhoto], int]]:
+    """Put the features of photos into the cache, a shard at a time.
+
+    Gives, a chunk at a time, the loaded photos and how many were encoded.
+    """
+    pending: dict[str, np.ndarray] = {}
+    for loaded, features in load_and_encode(photos, cache, encode):
+        pending |= features
+        if len(pending) >= SHARD_PHOTOS:
+            cache.write(pending)
+            pending = {}
+        yield loaded, len(features)
+    cache.write(pending)
+
+
+def encode_into_cache(
+    paths: Sequence[str], folder: str, cache: FeatureCache, encode: Encode
+) -> dict[str, str]:
+    """Put the features of a corpus' photos into the cache; give each path its photo identity.
+
+    They must all be there: raises ArchiveError naming one that is not sound.
+    """
+    photos = (Photo(folder, path, 0, 0) for path in paths)
+    with tqdm(total=len(paths), desc="encoding", unit="photo", disable=None) as bar:
+        identities: dict[str, str] = {}
+        for loaded, _ in fill_cache(photos, cache, encode):
+            identities |= {photo.photo.relative: _identity(photo) for photo in loaded}
+            bar.update(len(loaded))
+    return identities
+
+
+def _identity(photo: LoadedPhoto) -> str:
+    if photo.photo_id is None or photo.status != "ok":
+        raise ArchiveError(f"{photo.photo.location}: {photo.error}")
+    return photo.photo_id
+
+
+def _load_chunks(photos: Iterable[Photo], cached: Container[str]) -> Iterator[list[LoadedPhoto]]:
+    decoded: set[str] = set()
+
+    def is_new(photo_id: str) -> bool:
+        return photo_id not in cached and photo_id not in decoded
+
+    with Parallel(n_jobs=THREADS, prefer="threads") as parallel:
+        for chunk in batched(photos, CHUNK):
+            loaded = parallel(delayed(load)(photo, needs_pixels=is_new) for photo in chunk)
+            decoded.update(photo.photo_id for photo in loaded if photo.pixels is not None)
+            yield loaded
+
+
+def _filled(pixels: list[Any]) -> np.ndarray:
+    """Stack pixels and fill up to a whole chunk, so that the encoder is compiled for one size."""
+    if not pixels:
+        return np.zeros((0, 0, 0, 3), np.uint8)
+    blank = np.zeros_like(pixels[0])
+    return np.stack(pixels + [blank] * (CHUNK - len(pixels)))

@@ -1,0 +1,111 @@
+"""The feature cache: what the encoder saw in each photo, kept so that it need not look again.
+
+Parquet shards under `<cache>/<encoder fingerprint>/`, one row a photo: its identity (the SHA-256 of
+its bytes) and its 8x8x2048 features as float16, stored channel by channel, since neighbouring cells
+resemble each other and compress best side by side. A shard is named after the photos in it and
+written once; look-ups read the identity column alone.
+"""
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests.durable import atomic_write
+
+SHAPE = (8, 8, 2048)
+SHARD_PHOTOS = 256  # 18 MiB a shard, 64 MiB while it is written
+_ROWS_A_GROUP = 8  # read together when one is asked for
+_SCHEMA = pa.schema(
+    [("photo_id", pa.string()), ("features", pa.binary(2 * int(np.prod(SHAPE))))],
+    metadata={"photo_captions.features": "1", "layout": "2048x8x8 float16 little-endian"},
+)
+
+
+class FeatureCache:
+    """Features by photo identity, in a folder of shards that only ever grows."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._places: dict[str, tuple[str, int]] = {}  # photo_id -> shard, row
+        self._open: tuple[str, pq.ParquetFile] | None = None
+        os.makedirs(folder, exist_ok=True)
+        for name in sorted(os.listdir(folder)):
+            if name.endswith(".parquet") and not name.startswith("."):
+                self._index(name)
+
+    def _index(self, name: str) -> None:
+        try:
+            column = pq.read_table(os.path.join(self.folder, name), columns=["photo_id"])
+        except (pa.ArrowException, OSError):
+            return  # a broken shard holds nothing: its photos are encoded again
+        for row, photo_id in enumerate(column["photo_id"].to_pylist()):
+            self._places.setdefault(photo_id, (name, row))
+
+    def __contains__(self, photo_id: object) -> bool:
+        return photo_id in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def write(self, features: Mapping[str, np.ndarray]) -> None:
+        """Keep the features (8, 8, 2048) of photos that are not here yet, as one whole shard."""
+        new = sorted(photo_id for photo_id in features if photo_id not in self)
+        if not new:
+            return
+        blobs = [_pack(features[photo_id]) for photo_id in new]
+        table = pa.Table.from_arrays(
+            [pa.array(new), pa.array(blobs, _SCHEMA.field(1).type)], schema=_SCHEMA
+        )
+        name = hashlib.sha256("".join(new).encode()).hexdigest()[:16] + ".parquet"
+        with atomic_write(Path(self.folder, name)) as file:
+            pq.write_table(
+                table,
+                file,
+                compression="zstd",
+                use_dictionary=False,
+                row_group_size=_ROWS_A_GROUP,
+                write_page_checksum=True,
+            )
+        self._places |= {photo_id: (name, row) for row, photo_id in enumerate(new)}
+
+    def read(self, photo_ids: Iterable[str]) -> dict[str, np.ndarray]:
+        """Give the float16 (8, 8, 2048) features of each photo that is here and whole."""
+        found: dict[str, np.ndarray] = {}
+        wanted: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for photo_id in photo_ids:
+            if photo_id in self._places:
+                name, row = self._places[photo_id]
+                wanted[name][row // _ROWS_A_GROUP].append(photo_id)
+        for name, groups in wanted.items():
+            for group, ids in groups.items():
+                try:
+                    rows = self._shard(name).read_row_group(group)
+                except (pa.ArrowException, OSError):
+                    for photo_id in ids:  # damaged since it was indexed: encode these again
+                        del self._places[photo_id]
+                    continue
+                for photo_id in ids:
+                    row = self._places[photo_id][1] % _ROWS_A_GROUP
+                    found[photo_id] = _unpack(rows["features"][row].as_py())
+        return found
+
+    def _shard(self, name: str) -> pq.ParquetFile:
+        if self._open is None or self._open[0] != name:
+            path = os.path.join(self.folder, name)
+            self._open = name, pq.ParquetFile(path, page_checksum_verification=True)
+        return self._open[1]
+
+
+def _pack(features: np.ndarray) -> bytes:
+    return np.ascontiguousarray(np.moveaxis(features.astype("<f2"), 2, 0)).tobytes()
+
+
+def _unpack(blob: bytes) -> np.ndarray:
+    channels = np.frombuffer(blob, "<f2").reshape(SHAPE[2], SHAPE[0], SHAPE[1])
+    return np.ascontiguousarray(np.moveaxis(channels, 0, 2))

@@ -1,0 +1,164 @@
+"""Pages to look at in a browser: photos beside their captions; one file, no scripts, no network.
+
+Everything here is a function from values to HTML. Whatever is a photo's name or somebody's words
+is escaped; the policy in the page's head lets nothing but its own style and pictures through.
+"""
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from batch.photos import open_upright
+
+PICTURE = 320  # pixels, the longest side of a picture on a page
+_STYLE = """
+:root { color-scheme: light dark; --page: #fff; --ink: #1c1e21; --faint: #5f646b;
+  --line: #dcdfe3; --back: #f1f2f4; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #16181b; --ink: #e7e9ec; --faint: #a0a6ae; --line: #34383d; --back: #0d0e10; }
+}
+* { box-sizing: border-box; }
+body { max-width: 82rem; margin: 0 auto; padding: 1rem clamp(1rem, 3vw, 2rem) 3rem;
+  background: var(--page); color: var(--ink); overflow-wrap: anywhere;
+  font: 1rem/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans KR",
+    "Noto Sans CJK KR", "Apple SD Gothic Neo", "Malgun Gothic", sans-serif; }
+h1 { font-size: 1.5rem; line-height: 1.25; margin: .5rem 0 1.25rem; }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; }
+small, dl, caption, th { color: var(--faint); }
+h2 small { font-weight: normal; font-size: .875rem; margin-left: .5rem; }
+.tables { display: flex; flex-wrap: wrap; gap: 1.5rem 3rem; align-items: flex-start; }
+table { border-collapse: collapse; flex: 0 1 auto; min-width: 0; font-size: .9375rem; }
+caption { text-align: start; padding-bottom: .375rem; font-size: .875rem; }
+th, td { padding: .25rem 0; border-top: 1px solid var(--line); vertical-align: top; }
+th { text-align: start; font-weight: normal; padding-right: 1.5rem; overflow-wrap: normal; }
+.scores { flex: 0 0 15rem; }
+.scores td { text-align: end; font-variant-numeric: tabular-nums; font-weight: 600; }
+.photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr));
+  gap: 1rem; margin: 0; padding: 0; list-style: none; }
+.photos > li { border: 1px solid var(--line); border-radius: .5rem; overflow: hidden; }
+img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain;
+  background: var(--back); }
+.words { padding: .625rem .75rem .75rem; }
+.words p { margin: 0 0 .375rem; font-weight: 600; }
+.words ul { margin: .5rem 0; padding-left: 1.125rem; font-size: .875rem; }
+dl { display: flex; flex-wrap: wrap; gap: 0 1rem; margin: 0; font-size: .8125rem; }
+dl div { display: flex; gap: .375rem; }
+dd { margin: 0; color: var(--ink); font-variant-numeric: tabular-nums; }
+.name { color: var(--faint); font-size: .75rem; }
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A photo on a page; `picture` is a `data:` address, `figures` are named numbers as text."""
+
+    path: str
+    picture: str
+    caption: str
+    figures: Mapping[str, str]
+    references: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Some photos of a page under a heading."""
+
+    heading: str
+    note: str
+    cards: Sequence[Card]
+
+
+def picture_of(data: bytes) -> str:
+    """Make a small upright picture of a photo's bytes, as a `data:` address.
+
+    Nothing that the file says of its photographer or place goes with it. Raises PhotoError.
+    """
+    image = open_upright(data, PICTURE)
+    image.thumbnail((PICTURE, PICTURE))
+    image.info = {}
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=80, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def evaluation_page(
+    title: str,
+    language: str,
+    scores: Mapping[str, str],
+    facts: Mapping[str, str],
+    sections: Iterable[Section],
+) -> str:
+    """Write the page of an evaluation; `language` is that of captions and references, as BCP 47."""
+    tables = _table("Scores, times 100", scores, "scores") + _table("How they were made", facts)
+    body = "".join(_section(section, language) for section in sections if section.cards)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{_text(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>{_text(title)}</h1>
+<div class="tables">
+{tables}</div>
+{body}</body>
+</html>
+"""
+
+
+def _table(caption: str, rows: Mapping[str, str], kind: str = "") -> str:
+    lines = "".join(
+        f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>\n'
+        for name, value in rows.items()
+    )
+    return f'<table class="{kind}">\n<caption>{_text(caption)}</caption>\n{lines}</table>\n'
+
+
+def _section(section: Section, language: str) -> str:
+    cards = "".join(_card(card, language) for card in section.cards)
+    heading = f"<h2>{_text(section.heading)} <small>{_text(section.note)}</small></h2>"
+    return f'<section>\n{heading}\n<ul class="photos">\n{cards}</ul>\n</section>\n'
+
+
+def _card(card: Card, language: str) -> str:
+    lang = _text(language)
+    # What a person wrote describes the photo to who cannot see it; the caption is on trial here.
+    alt = _text(card.references[0]) if card.references else ""
+    references = "".join(f"<li>{_text(text)}</li>" for text in card.references)
+    return f"""<li>
+<img src="{_text(card.picture)}" alt="{alt}" lang="{lang}">
+<div class="words">
+<p lang="{lang}">{_text(card.caption)}</p>
+<dl>{_figures(card.figures)}</dl>
+<ul lang="{lang}">{references}</ul>
+<bdi class="name">{_text(card.path)}</bdi>
+</div>
+</li>
+"""
+
+
+def _figures(figures: Mapping[str, str]) -> str:
+    return "".join(
+        f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>"
+        for name, value in figures.items()
+    )
+
+
+def _text(text: str) -> str:
+    r"""Escape a text for HTML.
+
+    Lone surrogates, which stand for bytes of a name that are no text, are shown as `\udcff`.
+    """
+    return escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))

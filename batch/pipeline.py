@@ -1,0 +1,110 @@
+"""The run, on one screen: scan, load, encode, caption, write."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from batch.config import Config
+from batch.lock import locked
+from batch.plan import Plan, make_plan, settle_absent
+from batch.quiet import quiet
+from batch.results import Results
+from batch.scan import Photo, scan
+from batch.summary import Summary
+from manifests.record import Record
+
+if TYPE_CHECKING:
+    from batch.caption import Shard, Stage
+
+
+def run(config: Config) -> Summary:
+    """Caption an archive and write its manifest; a rerun does only what is new or changed.
+
+    A photo that cannot be read is a row with a status. Raises ArchiveError, LockedError,
+    ManifestError or CheckpointError where the run as a whole cannot be.
+    """
+    config.check()
+    with locked(config.out):
+        results = Results(config.out, config.archive)
+        summary = Summary(config.archive, os.path.join(config.out, "captions.csv"))
+        with results.noted(summary):
+            previous = results.read(moved=config.moved)
+            plan = plan_run(config, previous, summary)
+            new = []
+            for shard in progress(caption_shards(plan, config), len(plan.todo), "captioning"):
+                results.keep(shard.records)
+                new += shard.records
+                summary.encoded += shard.encoded
+            absent, summary.moved = settle_absent(plan.absent, new, plan.kept, config.archive)
+            summary.count(new, plan.kept, absent)
+            summary.set_aside = results.commit([*plan.kept, *new, *absent])
+    return summary
+
+
+def encode_archive(config: Config) -> Summary:
+    """Put the features of an archive's photos into the cache; no manifest is read or written.
+
+    Raises the errors of `run`.
+    """
+    from batch.encode import fill_cache
+
+    config.check()
+    summary = Summary(config.archive, config.features, verb="encoded")
+    photos = tuple(find_photos(config, summary))
+    statuses: Counter[str] = Counter()
+    if photos:
+        stage = load_stage(config)
+        chunks = fill_cache(photos, stage.cache, stage.encode)
+        with tqdm(total=len(photos), desc="encoding", unit="photo", disable=None) as bar:
+            for loaded, encoded in chunks:
+                statuses.update(photo.status for photo in loaded)
+                summary.encoded += encoded
+                bar.update(len(loaded))
+    summary.count_loaded(statuses)
+    return summary
+
+
+def plan_run(config: Config, previous: list[Record], summary: Summary) -> Plan:
+    """Find the photos, and tell those that are new or changed."""
+    photos = find_photos(config, summary)
+    return make_plan(photos, previous, overwrite=config.overwrite, retry_failed=config.retry_failed)
+
+
+def find_photos(config: Config, summary: Summary) -> Iterator[Photo]:
+    """Scan the archive as asked; folders that cannot be listed are noted in the summary."""
+    photos = scan(
+        config.archive,
+        config.include,
+        config.exclude,
+        on_error=lambda folder, error: summary.unlisted.append(f"{folder}: {error.strerror}"),
+    )
+    return islice(photos, config.limit)
+
+
+def caption_shards(plan: Plan, config: Config) -> "Iterator[Shard]":
+    """Caption what is to do; where nothing is, no model is loaded."""
+    if plan.todo:
+        yield from load_stage(config).caption_shards(plan.todo, plan.known)
+
+
+def load_stage(config: Config) -> "Stage":
+    """Load what captioning needs. TensorFlow takes seconds: only where there is work."""
+    with quiet():
+        import tensorflow as tf
+
+        tf.zeros(1)
+    from batch.caption import Stage
+
+    return Stage.load(config)
+
+
+def progress(shards: "Iterator[Shard]", total: int, what: str) -> "Iterator[Shard]":
+    """Show a bar with rate and time to go, on a terminal."""
+    with tqdm(total=total, desc=what, unit="photo", disable=None) as bar:
+        for shard in shards:
+            yield shard
+            bar.update(len(shard.records))

@@ -1,0 +1,48 @@
+"""What a run would do, without doing it: counts, cache size and time to expect."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+
+from batch.config import Config
+from batch.pipeline import plan_run
+from batch.results import Results
+from batch.summary import Summary
+
+CACHE_BYTES = 73_000  # a photo: benchmarks/cache_size.py
+PHOTOS_PER_SECOND = 30.0  # two cores with bfloat16; the last run's own rate is better, where known
+
+
+def describe(config: Config) -> str:
+    """Tell what `run` would do with the archive as it is now; nothing is written, no photo opened.
+
+    Raises the errors of `run`.
+    """
+    config.check()
+    summary = Summary(config.archive, os.path.join(config.out, "captions.csv"))
+    results = Results(config.out, config.archive)
+    plan = plan_run(config, results.read(moved=config.moved), summary)
+    rate = results.rate() or PHOTOS_PER_SECOND
+    failed = sum(record.failed for record in plan.kept)
+    lines = [
+        f"photos found        {len(plan.todo) + len(plan.kept):>10,}",
+        *_formats([photo.relative for photo in plan.todo], [r.path for r in plan.kept]),
+        f"captioned before    {len(plan.kept) - failed:>10,}",
+        f"failed before       {failed:>10,}",
+        f"new or changed      {len(plan.todo):>10,}",
+        f"cache to add        {len(plan.todo) * CACHE_BYTES / 1e9:>10,.2f} GB at most",
+        f"time to expect      {_duration(len(plan.todo) / rate):>10} at {rate:.0f} photos/s",
+    ]
+    return "\n".join(lines + [f"cannot list         {folder}" for folder in summary.unlisted])
+
+
+def _formats(*paths: Iterable[str]) -> list[str]:
+    counts = Counter(
+        os.path.splitext(path)[1].lower().lstrip(".") for group in paths for path in group
+    )
+    return [f"  {name:<18}{count:>10,}" for name, count in sorted(counts.items())]
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{max(1, minutes)} min" if seconds else "none"

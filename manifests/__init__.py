@@ -1,0 +1,1 @@
+"""Rows and durable files: the record of a photo, and the manifest that holds all of them."""

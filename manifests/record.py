@@ -1,0 +1,66 @@
+"""The record of one photo: a row of the manifest."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Status(StrEnum):
+    """What became of a photo. The list is closed: a manifest holds no other status."""
+
+    CAPTIONED = "captioned"
+    UNREADABLE = "unreadable"
+    TRUNCATED = "truncated"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED = "unsupported"
+    UNSTABLE = "unstable"
+    VANISHED = "vanished"
+    DENIED = "denied"
+    IO = "io"
+    MISSING = "missing"
+
+
+STATUSES: Final = tuple(Status)
+
+FINAL: Final = frozenset(
+    {Status.UNREADABLE, Status.TRUNCATED, Status.TOO_LARGE, Status.UNSUPPORTED}
+)
+"""The failures that stay as they are until the photo's bytes change: no need to try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the manifest, the columns a reviewer looks at first.
+
+    The photo is known by `photo_id`, and found by `raw_path`. `path` is only what people read:
+    two photos may show the same one.
+    """
+
+    path: str
+    caption: str | None
+    status: Status
+    confidence: float | None  # kept as float32
+    alternatives: tuple[str, ...]
+    log_prob: float | None  # kept as float32
+    photo_id: str | None  # SHA-256 of the file's bytes, in hexadecimal
+    captioner: str | None
+    decode: str | None
+    width: int | None
+    height: int | None
+    format: str | None
+    frames: int | None
+    taken_at: str | None
+    error: str | None
+    raw_path: bytes  # from the archive's root, POSIX, the true bytes
+    size: int
+    mtime_ns: int
+
+    @property
+    def failed(self) -> bool:
+        """Whether the photo is there and yet has no caption."""
+        return self.status not in (Status.CAPTIONED, Status.MISSING)
+
+
+def sort_key(record: Record) -> list[bytes]:
+    """Order records folder by folder: `a/z` comes before `a.jpg`, as in a walk of the tree."""
+    return record.raw_path.split(b"/")

@@ -1,0 +1,1 @@
+"""Captioners: arrays in, words out. Keras layers, vocabulary, search, training and scores."""

@@ -1,0 +1,93 @@
+"""Arrays of a model to an HDF5 file and back, by name: no code is stored, none is ever run."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+
+from models.errors import CheckpointError
+
+
+def save_variables(variables: Sequence[Any], path: str | os.PathLike[str], *, half: bool) -> None:
+    """Write each Keras variable under its path; `half` stores floats as float16, for shipping."""
+    with h5py.File(path, "w") as file:
+        for variable in variables:
+            value = np.asarray(variable)
+            small = half and np.issubdtype(value.dtype, np.floating)
+            file.create_dataset(variable.path, data=value.astype(np.float16) if small else value)
+
+
+def load_variables(variables: Sequence[Any], path: str | os.PathLike[str]) -> None:
+    """Assign to each Keras variable what the file holds under its path.
+
+    Raises CheckpointError when the file cannot be read, lacks a variable, or holds another shape.
+    """
+    arrays = read_arrays(path)
+    for variable in variables:
+        assign(variable, arrays, variable.path, path)
+
+
+def assign(
+    variable: Any, arrays: Mapping[str, np.ndarray], key: str, path: str | os.PathLike[str]
+) -> None:
+    """Assign one named array to a variable of the same shape, or raise CheckpointError."""
+    if key not in arrays:
+        raise CheckpointError(
+            f"{os.fspath(path)}: no weights for {key}; was it made by another version?"
+        )
+    if arrays[key].shape != tuple(variable.shape):
+        raise CheckpointError(
+            f"{os.fspath(path)}: {key} is {arrays[key].shape}, "
+            f"the configuration asks for {tuple(variable.shape)}"
+        )
+    variable.assign(arrays[key])
+
+
+def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Read every array of an HDF5 file, keyed by its full name. Raises CheckpointError."""
+    arrays: dict[str, np.ndarray] = {}
+
+    def collect(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset):
+            arrays[name] = node[()]
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(collect)
+    except OSError as error:
+        raise CheckpointError(
+            f"{os.fspath(path)}: not a readable weights file ({error})"
+        ) from error
+    return arrays
+
+
+def save_state(variables: Sequence[Any], path: str | os.PathLike[str], progress: str) -> None:
+    """Write the whole state of a training, in full precision, with a note on how far it is.
+
+    By place, not by path: Keras numbers unnamed variables as a process makes them, and a training
+    that goes on in another process makes fewer of them.
+    """
+    with h5py.File(path, "w") as file:
+        for place, variable in enumerate(variables):
+            file.create_dataset(f"{place:05d}", data=np.asarray(variable))
+        file.attrs["progress"] = progress
+
+
+def load_state(variables: Sequence[Any], path: str | os.PathLike[str]) -> None:
+    """Take up a state that `save_state` wrote. Raises CheckpointError where it does not fit."""
+    arrays = read_arrays(path)
+    if len(arrays) != len(variables):
+        raise CheckpointError(f"{os.fspath(path)}: the state of another training; start a new one")
+    for place, variable in enumerate(variables):
+        assign(variable, arrays, f"{place:05d}", path)
+
+
+def read_progress(path: str | os.PathLike[str]) -> str:
+    """Read the note of a state. Raises CheckpointError where there is none."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs["progress"])
+    except (OSError, KeyError) as error:
+        raise CheckpointError(f"{os.fspath(path)}: not a training state ({error})") from error

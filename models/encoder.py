@@ -1,0 +1,145 @@
+"""The encoder: InceptionV3 without its top, pixels in, an 8x8 grid of 2048 features out.
+
+Szegedy et al. 2016, "Rethinking the Inception Architecture", as `keras.applications` builds it.
+Batch normalisation keeps its ImageNet statistics, so it is a constant scale and shift of what each
+convolution gives: it is folded into the kernels and biases, which are then trained and shipped.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from models.checkpoint import load_variables
+from models.errors import CheckpointError
+
+IMAGE_SIZE = 299  # pixels a side
+GRID = 8  # cells a side
+LOCATIONS = GRID * GRID
+FEATURES = 2048  # numbers a cell
+PREPROCESSING = (
+    "rgb8-squashed-299-to-minus1-1"  # part of the fingerprint: a change makes new features
+)
+
+_CONVOLUTIONS = 94
+_EPSILON = 1e-3  # of Keras' BatchNormalization in InceptionV3
+
+
+def build_encoder(*, bfloat16: bool = False) -> keras.Model:
+    """Make an untrained encoder: uint8 (photos, 299, 299, 3) to (photos, 8, 8, 2048).
+
+    With `bfloat16` the convolutions compute in bfloat16 over float32 weights, and the features
+    are bfloat16; else everything is float32.
+    """
+    grid = _fold(_inception(None), "mixed_bfloat16" if bfloat16 else "float32")
+    pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8", name="pixels")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, dtype="float32")(pixels)
+    return keras.Model(pixels, grid(scaled), name="encoder")
+
+
+def load_encoder_weights(encoder: keras.Model, weights: str) -> None:
+    """Fill an encoder: `imagenet` (Keras downloads it once), or the path of a file.
+
+    A file is one of ours (`encoder.weights.h5`), Keras' `inception_v3_…_notop.h5`, or an `.npz` of
+    `conv2d_I/kernel`, `batch_normalization_I/{beta,moving_mean,moving_variance}`, I = 1..94.
+    Raises CheckpointError when the file is none of these or does not fit.
+    """
+    if weights == "imagenet":
+        _assign(encoder, _from_keras(weights), weights)
+    elif not Path(weights).is_file():
+        raise CheckpointError(
+            f"{weights}: no such file; give 'imagenet' or the path of a weights file"
+        )
+    elif weights.endswith(".npz"):
+        _assign(encoder, _from_npz(weights), weights)
+    elif weights.endswith(".weights.h5"):
+        load_variables(encoder.variables, weights)
+    else:
+        _assign(encoder, _from_keras(weights), weights)
+
+
+def _inception(weights: str | None) -> keras.Model:
+    return keras.applications.InceptionV3(
+        include_top=False, weights=weights, input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3)
+    )
+
+
+def _in_creation_order(model: keras.Model, kind: type) -> list[Any]:
+    """Keras numbers layers as it makes them; `model.layers` is in another order."""
+    layers = [layer for layer in model.layers if isinstance(layer, kind)]
+    return sorted(
+        layers,
+        key=lambda layer: int(
+            re.findall(r"_(\d+)$", layer.name)[0] if layer.name[-1].isdigit() else 0
+        ),
+    )
+
+
+def _fold(model: keras.Model, dtype: str) -> keras.Model:
+    """Copy the architecture with biases in the convolutions and no batch normalisation."""
+    numbers = {
+        layer.name: number
+        for number, layer in enumerate(_in_creation_order(model, keras.layers.Conv2D), 1)
+    }
+
+    def clone(layer: Any) -> Any:
+        config = layer.get_config() | {"dtype": dtype}
+        if layer.name in numbers:
+            config |= {"use_bias": True, "name": f"conv2d_{numbers[layer.name]}"}
+        return type(layer).from_config(config)
+
+    def call(layer: Any, inputs: Any, *_: Any, **__: Any) -> Any:
+        return inputs if isinstance(layer, keras.layers.BatchNormalization) else layer(inputs)
+
+    return keras.models.clone_model(model, clone_function=clone, call_function=call)
+
+
+def _from_keras(weights: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    try:
+        model = _inception(weights)
+    except Exception as error:  # Keras raises many kinds: download, format, shape
+        raise CheckpointError(
+            f"{weights}: not InceptionV3 weights that Keras can load ({error})"
+        ) from error
+    convolutions = _in_creation_order(model, keras.layers.Conv2D)
+    normalisations = _in_creation_order(model, keras.layers.BatchNormalization)
+    return [
+        _folded(*map(np.asarray, (conv.kernel, norm.beta, norm.moving_mean, norm.moving_variance)))
+        for conv, norm in zip(convolutions, normalisations, strict=True)
+    ]
+
+
+def _from_npz(path: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    names = ("beta", "moving_mean", "moving_variance")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [
+                _folded(
+                    file[f"conv2d_{number}/kernel"].astype(np.float32),
+                    *(file[f"batch_normalization_{number}/{n}"].astype(np.float32) for n in names),
+                )
+                for number in range(1, _CONVOLUTIONS + 1)
+            ]
+    except (KeyError, ValueError, OSError) as error:
+        raise CheckpointError(f"{path}: not InceptionV3 weights ({error})") from error
+
+
+def _folded(
+    kernel: np.ndarray, beta: np.ndarray, mean: np.ndarray, variance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    scale = 1 / np.sqrt(variance + _EPSILON)
+    return kernel * scale, beta - mean * scale
+
+
+def _assign(encoder: keras.Model, folded: list[tuple[np.ndarray, np.ndarray]], path: str) -> None:
+    layers = {variable.path: variable for variable in encoder.variables}
+    for number, (kernel, bias) in enumerate(folded, 1):
+        for name, value in (("kernel", kernel), ("bias", bias)):
+            variable = layers[f"conv2d_{number}/{name}"]
+            if value.shape != tuple(variable.shape):
+                raise CheckpointError(
+                    f"{path}: {variable.path} is {value.shape}, not {variable.shape}"
+                )
+            variable.assign(value)
