@@ -5,6 +5,7 @@ import sys
 
 from batch.config import Config, captioner_folder, default_out
 from batch.corpora.corpus import Corpus
+from batch.quiet import start_tensorflow
 from batch.summary import COMPLETE
 
 # Modules that need TensorFlow, Parquet or plots are imported by the command that needs them:
@@ -42,6 +43,7 @@ def features(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train a captioner on people's captions; a training that was interrupted goes on."""
+    start_tensorflow()
     from batch.recipe import Recipe
     from batch.train import train_captioner
 
@@ -57,6 +59,7 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Score a captioner on photos that people have captioned."""
+    start_tensorflow()
     from batch.evaluate import evaluate as score_captioner
 
     folder = captioner_folder(options.captioner)

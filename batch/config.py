@@ -33,6 +33,8 @@ class Config:
     def check(self) -> None:
         """Raise ArchiveError where results would land among the photos, or names mean nothing."""
         root = os.path.realpath(self.archive)
+        if not os.path.isdir(root):
+            raise ArchiveError(f"{self.archive!r} is not a folder; give DIR= the folder of photos")
         for what, folder in (("OUT", self.out), ("FEATURES", self.features)):
             if is_within(folder, root):
                 raise ArchiveError(

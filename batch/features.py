@@ -16,11 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.durable import atomic_write
+from manifests.durable import atomic_write, remove_leftovers
 
 SHAPE = (8, 8, 2048)
 SHARD_PHOTOS = 256  # 18 MiB a shard, 64 MiB while it is written
 _ROWS_A_GROUP = 8  # read together when one is asked for
+_A_DAY = 86_400.0  # seconds
 _SCHEMA = pa.schema(
     [("photo_id", pa.string()), ("features", pa.binary(2 * int(np.prod(SHAPE))))],
     metadata={"photo_captions.features": "1", "layout": "2048x8x8 float16 little-endian"},
@@ -35,6 +36,7 @@ class FeatureCache:
         self._places: dict[str, tuple[str, int]] = {}  # photo_id -> shard, row
         self._open: tuple[str, pq.ParquetFile] | None = None
         os.makedirs(folder, exist_ok=True)
+        remove_leftovers(Path(folder), older_than=_A_DAY)  # other runs may be writing here too
         for name in sorted(os.listdir(folder)):
             if name.endswith(".parquet") and not name.startswith("."):
                 self._index(name)

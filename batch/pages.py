@@ -43,11 +43,12 @@ img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain;
   background: var(--back); }
 .words { padding: .625rem .75rem .75rem; }
 .words p { margin: 0 0 .375rem; font-weight: 600; }
-.words ul { margin: .5rem 0; padding-left: 1.125rem; font-size: .875rem; }
+.words ul { margin: .5rem 0; padding-left: 1.125rem; font-size: .875rem; list-style: disc; }
+:lang(ko) { word-break: keep-all; }
 dl { display: flex; flex-wrap: wrap; gap: 0 1rem; margin: 0; font-size: .8125rem; }
 dl div { display: flex; gap: .375rem; }
 dd { margin: 0; color: var(--ink); font-variant-numeric: tabular-nums; }
-.name { color: var(--faint); font-size: .75rem; }
+.name { display: block; color: var(--faint); font-size: .75rem; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _POLICY = (
@@ -97,7 +98,7 @@ def evaluation_page(
     sections: Iterable[Section],
 ) -> str:
     """Write the page of an evaluation; `language` is that of captions and references, as BCP 47."""
-    tables = _table("Scores, times 100", scores, "scores") + _table("How they were made", facts)
+    tables = _table("Scores, times 100", scores, "scores") + _table("What was scored", facts)
     body = "".join(_section(section, language) for section in sections if section.cards)
     return f"""<!doctype html>
 <html lang="en">

@@ -11,11 +11,10 @@ from tqdm import tqdm
 from batch.config import Config
 from batch.lock import locked
 from batch.plan import Plan, make_plan, settle_absent
-from batch.quiet import quiet
-from batch.results import Results
+from batch.quiet import start_tensorflow
+from batch.results import Previous, Results
 from batch.scan import Photo, scan
 from batch.summary import Summary
-from manifests.record import Record
 
 if TYPE_CHECKING:
     from batch.caption import Shard, Stage
@@ -31,17 +30,20 @@ def run(config: Config) -> Summary:
     with locked(config.out):
         results = Results(config.out, config.archive)
         summary = Summary(config.archive, os.path.join(config.out, "captions.csv"))
+        previous = results.read(moved=config.moved)
         with results.noted(summary):
-            previous = results.read(moved=config.moved)
             plan = plan_run(config, previous, summary)
             new = []
             for shard in progress(caption_shards(plan, config), len(plan.todo), "captioning"):
                 results.keep(shard.records)
                 new += shard.records
                 summary.encoded += shard.encoded
-            absent, summary.moved = settle_absent(plan.absent, new, plan.kept, config.archive)
+            there = [*plan.kept, *new]
+            absent, summary.moved = settle_absent(
+                plan.absent, there, previous.committed, config.archive
+            )
             summary.count(new, plan.kept, absent)
-            summary.set_aside = results.commit([*plan.kept, *new, *absent])
+            summary.set_aside = results.commit([*there, *absent])
     return summary
 
 
@@ -68,10 +70,12 @@ def encode_archive(config: Config) -> Summary:
     return summary
 
 
-def plan_run(config: Config, previous: list[Record], summary: Summary) -> Plan:
+def plan_run(config: Config, previous: Previous, summary: Summary) -> Plan:
     """Find the photos, and tell those that are new or changed."""
     photos = find_photos(config, summary)
-    return make_plan(photos, previous, overwrite=config.overwrite, retry_failed=config.retry_failed)
+    return make_plan(
+        photos, previous.rows, overwrite=config.overwrite, retry_failed=config.retry_failed
+    )
 
 
 def find_photos(config: Config, summary: Summary) -> Iterator[Photo]:
@@ -93,10 +97,7 @@ def caption_shards(plan: Plan, config: Config) -> "Iterator[Shard]":
 
 def load_stage(config: Config) -> "Stage":
     """Load what captioning needs. TensorFlow takes seconds: only where there is work."""
-    with quiet():
-        import tensorflow as tf
-
-        tf.zeros(1)
+    start_tensorflow()
     from batch.caption import Stage
 
     return Stage.load(config)

@@ -53,17 +53,23 @@ def _found_again(record: Record) -> Record:
 
 
 def settle_absent(
-    absent: Iterable[Record], new: Iterable[Record], kept: Iterable[Record], archive: str
+    absent: Iterable[Record],
+    there: Iterable[Record],
+    committed: Mapping[bytes, str | None],
+    archive: str,
 ) -> tuple[list[Record], int]:
     """Say what became of the rows whose photo was not found; none is dropped.
 
     A photo that is gone from its path, and whose bytes turned up at a new one, was moved: its row
     goes on under the new path. One that is gone altogether is `missing` and keeps its caption. One
     that is still there was left out of this run: its row stays.
+    `there` are the rows of the photos found; `committed` tells which identity the last finished
+    run had at a path: what differs has arrived since.
     Returns the rows that stay, and how many photos were moved.
     """
-    old_paths = {record.raw_path for record in kept}
-    arrived = Counter(record.photo_id for record in new if record.raw_path not in old_paths)
+    arrived = Counter(
+        record.photo_id for record in there if committed.get(record.raw_path) != record.photo_id
+    )
     rows: list[Record] = []
     moved = 0
     for record in absent:

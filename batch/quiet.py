@@ -1,4 +1,4 @@
-"""Keep the chatter of libraries off the terminal while they start."""
+"""Keep TensorFlow's greetings off the terminal."""
 
 import os
 import shutil
@@ -8,11 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def start_tensorflow() -> None:
+    """Import TensorFlow and let it look at the machine, which takes seconds; without a word."""
+    with quiet():
+        import tensorflow as tf
+
+        tf.zeros(1)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Hold back what is written to stderr, by C++ code too; show it if the block fails.
 
-    TensorFlow greets every start with lines about processors that no setting turns off.
+    TensorFlow says a few lines about the processor that no setting turns off.
     """
     sys.stderr.flush()
     kept = os.dup(2)

@@ -9,8 +9,9 @@ last_run.json      how the last run went
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,19 @@ from manifests.manifest import read_archive, read_records, write_records
 from manifests.record import Record, sort_key
 
 
+@dataclass(frozen=True)
+class Previous:
+    """What earlier runs left: their rows, in order, and what the finished ones had where."""
+
+    rows: Sequence[Record]
+    committed: Mapping[bytes, str | None]  # raw path -> photo identity, of the manifest alone
+
+
 class Results:
     """The folder that a run writes to, while it holds its lock."""
 
     def __init__(self, out: str, archive: str) -> None:
-        self.archive = os.path.realpath(archive)
+        self.archive = os.fsencode(os.path.realpath(archive)).decode("utf-8", "backslashreplace")
         self.manifest = Path(out, "captions.parquet")
         self.csv = Path(out, "captions.csv")
         self.last_run = Path(out, "last_run.json")
@@ -34,28 +43,33 @@ class Results:
         self._csv_sha256 = self._note().get("csv_sha256")
         self._next_part = 0
 
-    def read(self, *, moved: bool) -> list[Record]:
-        """Read the rows of earlier runs, an unfinished one's too, in their order.
+    def read(self, *, moved: bool) -> Previous:
+        """Read the rows of earlier runs, an unfinished one's too.
 
         Raises ArchiveError where they are another archive's (`moved` says that it is the same one
         in another place), ManifestError where they are damaged.
         """
-        rows: dict[bytes, Record] = {}
+        committed = self._read(self.manifest, moved)
         parts = sorted(self.parts.glob("*.parquet"))
         self._next_part = 1 + int(parts[-1].stem) if parts else 0
-        for path in [self.manifest, *parts]:
-            if path.exists():
-                self._check_archive(path, moved)
-                rows |= {record.raw_path: record for record in read_records(path)}
-        return sorted(rows.values(), key=sort_key)
+        rows = dict(committed)
+        for part in parts:
+            rows |= self._read(part, moved)
+        return Previous(
+            sorted(rows.values(), key=sort_key),
+            {raw_path: record.photo_id for raw_path, record in committed.items()},
+        )
 
-    def _check_archive(self, path: Path, moved: bool) -> None:
+    def _read(self, path: Path, moved: bool) -> dict[bytes, Record]:
+        if not path.exists():
+            return {}
         theirs = read_archive(path)
         if theirs != self.archive and not moved:
             raise ArchiveError(
                 f"{path.parent} holds the captions of {theirs}; give OUT= another folder, "
                 "or MOVED=1 where that archive has moved here"
             )
+        return {record.raw_path: record for record in read_records(path)}
 
     def keep(self, records: Sequence[Record]) -> None:
         """Keep the rows of a shard, so that an interrupted run need not do them again."""

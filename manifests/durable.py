@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -86,15 +87,18 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def remove_leftovers(folder: Path) -> int:
+def remove_leftovers(folder: Path, older_than: float | None = None) -> int:
     """Remove the temporary files that killed runs left in `folder`, and return how many.
 
-    Only for who holds the archive's lock: another run's file in the making looks the same.
+    Another run's file in the making looks the same: hold the folder's lock, or take only those
+    `older_than` some seconds.
     """
     leftovers = [
         entry
         for entry in folder.iterdir()
-        if entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX)
+        if entry.name.startswith(_PREFIX)
+        and entry.name.endswith(_SUFFIX)
+        and (older_than is None or time.time() - entry.stat().st_mtime > older_than)
     ]
     for leftover in leftovers:
         leftover.unlink(missing_ok=True)

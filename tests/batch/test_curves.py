@@ -39,19 +39,15 @@ def test_a_row_with_other_columns_leaves_cells_empty(tmp_path):
 def test_the_picture_shows_loss_and_scores_with_a_line_between_phases(tmp_path):
     figure = curves._draw(HISTORY)
     losses, scores = figure.axes
-    assert [list(line.get_ydata()) for line in scores.lines] == [
-        [31.2, 40.9, 50.3],
-        [12.5, 15.1, 18.4],
-    ]
+    cider, bleu = scores.lines
+    assert list(cider.get_ydata()) == [31.2, 40.9, 50.3]
+    assert list(bleu.get_ydata()) == [12.5, 15.1, 18.4]
     loss, between = losses.lines
     assert list(loss.get_xdata()) == [1, 2, 3]
     assert list(loss.get_ydata()) == [3.1, 2.7, 2.4]
     assert list(between.get_xdata()) == [2.5, 2.5]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "loss",
-        "CIDEr",
-        "BLEU-4",
-    ]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["loss", "CIDEr", "BLEU-4"]
 
 
 def test_the_picture_is_a_png_with_something_on_it(tmp_path):
