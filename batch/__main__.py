@@ -1,6 +1,7 @@
 """The commands and their exit codes; `make help` shows the same from the outside."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -28,6 +29,8 @@ EXIT_CODES = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, and prints errors as one line."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names may hold bytes that are no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = make_parser().parse_args(arguments)
     try:
         return int(options.command(options))
@@ -137,10 +140,9 @@ def _add_evaluate(parser: Any) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 if __name__ == "__main__":

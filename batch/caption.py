@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
+import keras
 import numpy as np
 
-from batch.config import Config
 from batch.device import has_bfloat16
 from batch.encode import Encode, load_and_encode
 from batch.features import SHARD_PHOTOS, FeatureCache
@@ -40,17 +42,16 @@ class Stage:
     signature: str
 
     @classmethod
-    def load(cls, config: Config) -> "Stage":
+    def load(cls, folder: str, features: str, search: Mapping[str, Any]) -> "Stage":
         """Load the captioner, its encoder, and the cache of that encoder's features.
 
+        folder: the captioner's; features: the root of the caches; search: settings to change.
         Raises CheckpointError where the captioner's folder is not whole.
         """
-        folder = config.captioner
-        captioner = Captioner.load(folder, **config.search)
-        encoder = load_encoder(folder, bfloat16=has_bfloat16())
+        captioner = Captioner.load(folder, **search)
         return cls(
-            FeatureCache(os.path.join(config.features, encoder_fingerprint(folder))),
-            encoder.predict_on_batch,
+            FeatureCache(os.path.join(features, encoder_fingerprint(folder))),
+            _encode_with(folder),
             captioner,
             f"{captioner.config.name}@{captioner_fingerprint(folder)}",
         )
@@ -117,6 +118,16 @@ class Stage:
         return make_record(photo, Status.UNSTABLE, "changed during the run: run again")
 
 
+def _encode_with(folder: str) -> Encode:
+    """Encode with a captioner's encoder, which is built when a first photo needs it."""
+
+    @cache
+    def encoder() -> keras.Model:
+        return load_encoder(folder, bfloat16=has_bfloat16())
+
+    return lambda pixels: encoder().predict_on_batch(pixels)
+
+
 @dataclass(frozen=True)
 class _Either:
     """Identities that need no encoding."""
@@ -153,13 +164,16 @@ def make_record(photo: LoadedPhoto, status: Status, error: str | None) -> Record
 
 
 def captioned(photo: LoadedPhoto, caption: Caption, captioner: Captioner, signature: str) -> Record:
-    """Write the row of a photo that was captioned now."""
+    """Write the row of a photo that was captioned now.
+
+    Its numbers are those that the manifest will hold: the views come out alike from either.
+    """
     return replace(
         make_record(photo, Status.CAPTIONED, None),
         caption=caption.text,
-        confidence=caption.confidence,
+        confidence=float(np.float32(caption.confidence)),
         alternatives=caption.alternatives,
-        log_prob=caption.log_prob,
+        log_prob=float(np.float32(caption.log_prob)),
         captioner=signature,
         decode=str(captioner.config.search),
     )

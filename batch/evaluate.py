@@ -7,34 +7,23 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache as remembered
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
 from tqdm import tqdm
 
+from batch.caption import Stage
 from batch.config import is_within
 from batch.corpora.corpus import CaptionedPhoto
-from batch.device import has_bfloat16
-from batch.encode import Encode, batched, encode_into_cache, load_and_encode
+from batch.damage import PhotoError
 from batch.errors import ArchiveError
-from batch.features import SHARD_PHOTOS, FeatureCache
 from batch.judge import Evaluation, Judged, judge
 from batch.pages import Card, Section, evaluation_page, picture_of
-from batch.photos import PhotoError
 from batch.scan import Photo
 from manifests.durable import atomic_write, write_json
+from manifests.record import Record
 from manifests.text import escape_cell
-from models.captioner import (
-    Caption,
-    Captioner,
-    captioner_fingerprint,
-    encoder_fingerprint,
-    load_encoder,
-)
+from models.captioner import captioner_fingerprint
 
 SHOWN = 12  # photos in each section of the page
 COLUMNS = ("path", "caption", "confidence", "CIDEr", "references")
@@ -55,11 +44,10 @@ def evaluate(
     captions, CheckpointError where the captioner cannot be loaded.
     """
     _check(photos, folder, {"the features": cache_root, "the results": out})
-    captioner = Captioner.load(captioner_folder, **search)
-    cache = FeatureCache(os.path.join(cache_root, encoder_fingerprint(captioner_folder)))
-    stage = _Stage(folder, cache, _encoder(captioner_folder), captioner)
-    captions = stage.caption([photo.path for photo in photos])
-    evaluation = judge(captioner, captioner_fingerprint(captioner_folder), photos, captions)
+    stage = Stage.load(captioner_folder, cache_root, search)
+    captions = _caption(stage, photos, folder)
+    fingerprint = captioner_fingerprint(captioner_folder)
+    evaluation = judge(stage.captioner, fingerprint, photos, captions)
     _write(evaluation, folder, out)
     return evaluation
 
@@ -75,46 +63,19 @@ def _check(photos: Sequence[CaptionedPhoto], folder: str, places: Mapping[str, s
             raise ArchiveError(f"{place!r} is inside the photo folder; give {what} another place")
 
 
-def _encoder(captioner_folder: str) -> Encode:
-    """Encode with the captioner's encoder, which is built when a first photo needs it."""
-
-    @remembered
-    def build() -> keras.Model:
-        return load_encoder(captioner_folder, bfloat16=has_bfloat16())
-
-    return lambda pixels: build().predict_on_batch(pixels)
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """What captioning needs beside the photos' paths."""
-
-    folder: str
-    cache: FeatureCache
-    encode: Encode
-    captioner: Captioner
-
-    def caption(self, paths: Sequence[str]) -> dict[str, Caption]:
-        """Caption photos, a shard at a time, from features that are all in the cache by then."""
-        identities = encode_into_cache(paths, self.folder, self.cache, self.encode)
-        captions: dict[str, Caption] = {}
-        with tqdm(total=len(paths), desc="captioning", unit="photo", disable=None) as bar:
-            for shard in batched(paths, SHARD_PHOTOS):
-                features = self.read({path: identities[path] for path in shard})
-                grids = np.stack([features[identities[path]] for path in shard])
-                captions |= zip(shard, self.captioner.caption(grids), strict=True)
-                bar.update(len(shard))
-        return captions
-
-    def read(self, identities: Mapping[str, str]) -> dict[str, np.ndarray]:
-        """Give features by identity; those that were damaged on the disk are made again."""
-        features = self.cache.read(set(identities.values()))
-        lost = [path for path, photo_id in identities.items() if photo_id not in features]
-        photos = [Photo(self.folder, path, 0, 0) for path in lost]
-        for _, new in load_and_encode(photos, (), self.encode) if photos else ():
-            features |= new
-        self.cache.write(features)
-        return features
+def _caption(stage: Stage, photos: Sequence[CaptionedPhoto], folder: str) -> dict[str, Record]:
+    """Caption the photos as `make caption` does; all of them must be sound."""
+    found: dict[str, Record] = {}
+    waiting = (Photo(folder, photo.path, 0, 0) for photo in photos)
+    with tqdm(total=len(photos), desc="captioning", unit="photo", disable=None) as bar:
+        for shard in stage.caption_shards(waiting, {}):
+            for record in shard.records:
+                path = os.fsdecode(record.raw_path)
+                if record.caption is None:
+                    raise ArchiveError(f"{os.path.join(folder, path)}: {record.error}")
+                found[path] = record
+            bar.update(len(shard.records))
+    return found
 
 
 def _write(evaluation: Evaluation, folder: str, out: str) -> None:

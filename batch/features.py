@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ SHAPE = (8, 8, 2048)
 SHARD_PHOTOS = 256  # 18 MiB a shard, 64 MiB while it is written
 _ROWS_A_GROUP = 8  # read together when one is asked for
 _A_DAY = 86_400.0  # seconds
+_DAMAGED = (pa.ArrowException, OSError, ValueError, LookupError)  # what broken Parquet raises
 _SCHEMA = pa.schema(
     [("photo_id", pa.string()), ("features", pa.binary(2 * int(np.prod(SHAPE))))],
     metadata={"photo_captions.features": "1", "layout": "2048x8x8 float16 little-endian"},
@@ -42,11 +44,14 @@ class FeatureCache:
                 self._index(name)
 
     def _index(self, name: str) -> None:
+        path = os.path.join(self.folder, name)
         try:
-            column = pq.read_table(os.path.join(self.folder, name), columns=["photo_id"])
-        except (pa.ArrowException, OSError):
-            return  # a broken shard holds nothing: its photos are encoded again
-        for row, photo_id in enumerate(column["photo_id"].to_pylist()):
+            table = pq.read_table(path, columns=["photo_id"], page_checksum_verification=True)
+            photo_ids = table["photo_id"].to_pylist()
+        except _DAMAGED as error:
+            self._give_up(name, error)
+            return
+        for row, photo_id in enumerate(photo_ids):
             self._places.setdefault(photo_id, (name, row))
 
     def __contains__(self, photo_id: object) -> bool:
@@ -85,17 +90,35 @@ class FeatureCache:
                 name, row = self._places[photo_id]
                 wanted[name][row // _ROWS_A_GROUP].append(photo_id)
         for name, groups in wanted.items():
-            for group, ids in groups.items():
-                try:
-                    rows = self._shard(name).read_row_group(group)
-                except (pa.ArrowException, OSError):
-                    for photo_id in ids:  # damaged since it was indexed: encode these again
-                        del self._places[photo_id]
-                    continue
-                for photo_id in ids:
-                    row = self._places[photo_id][1] % _ROWS_A_GROUP
-                    found[photo_id] = _unpack(rows["features"][row].as_py())
+            try:
+                for group, ids in groups.items():
+                    found |= self._read_group(name, group, ids)
+            except _DAMAGED as error:
+                self._give_up(name, error)
         return found
+
+    def _read_group(self, name: str, group: int, photo_ids: list[str]) -> dict[str, np.ndarray]:
+        rows = self._shard(name).read_row_group(group)
+        found: dict[str, np.ndarray] = {}
+        for photo_id in photo_ids:
+            row = self._places[photo_id][1] % _ROWS_A_GROUP
+            if rows["photo_id"][row].as_py() != photo_id:
+                raise ValueError(f"{name}: row {row} of group {group} is another photo's")
+            found[photo_id] = _unpack(rows["features"][row].as_py())
+        return found
+
+    def _give_up(self, name: str, error: Exception) -> None:
+        """Forget a shard that cannot be read, so that its photos are encoded again.
+
+        A damaged one goes out of the way under another name; one that the disk did not give, which
+        an errno tells, may be whole and stays.
+        """
+        kept = {photo_id: place for photo_id, place in self._places.items() if place[0] != name}
+        self._places, self._open = kept, None
+        if getattr(error, "errno", None) is None:
+            path = os.path.join(self.folder, name)
+            with suppress(OSError):
+                os.replace(path, f"{path}.damaged")
 
     def _shard(self, name: str) -> pq.ParquetFile:
         if self._open is None or self._open[0] != name:

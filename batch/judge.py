@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from batch.corpora.corpus import CaptionedPhoto
-from models.captioner import Caption, Captioner
+from manifests.record import Record
+from models.captioner import Captioner
 from models.meteor import meteor
 from models.metrics import score
 from models.tokens import TOKENIZER
@@ -90,12 +91,12 @@ def judge(
     captioner: Captioner,
     fingerprint: str,
     photos: Sequence[CaptionedPhoto],
-    captions: Mapping[str, Caption],
+    captions: Mapping[str, Record],
 ) -> Evaluation:
-    """Score captions, which are by path, against what people wrote."""
+    """Score captions, rows by path, against what people wrote."""
     config = captioner.config
     references = {photo.path: photo.captions for photo in photos}
-    texts = {path: captions[path].text for path in references}
+    texts = {path: captions[path].caption or "" for path in references}
     found = score(texts, references)
     is_english = config.language.partition("-")[0] == "en"  # METEOR's stems and synonyms are
     synonyms = meteor(texts, references) if is_english else None
@@ -107,7 +108,9 @@ def judge(
         scores={**found.as_dict(), "METEOR": None if synonyms is None else 100 * synonyms},
         variety=variety(list(texts.values()), len(captioner.vocabulary) - len(SPECIALS)),
         photos=tuple(
-            Judged(path, texts[path], captions[path].confidence, 100 * cider, references[path])
+            Judged(
+                path, texts[path], captions[path].confidence or 0.0, 100 * cider, references[path]
+            )
             for path, cider in found.cider_by_photo.items()
         ),
     )

@@ -100,7 +100,7 @@ def load_stage(config: Config) -> "Stage":
     start_tensorflow()
     from batch.caption import Stage
 
-    return Stage.load(config)
+    return Stage.load(config.captioner, config.features, config.search)
 
 
 def progress(shards: "Iterator[Shard]", total: int, what: str) -> "Iterator[Shard]":

@@ -14,6 +14,7 @@ class Phase:
     passes: int
     rate: float
     encoder_rate: float = 0.0
+    tuned_after: str = ""  # the encoder's layer up to which it stays as it is
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from batch.scan import Photo
 from models.attention_decoder import AttentionDecoder, DecoderConfig
 from models.captioner import ENCODER_FILE, Captioner, CaptionerConfig, weights_fingerprint
 from models.checkpoint import load_state, read_progress, save_state
-from models.encoder import build_encoder, load_encoder_weights
+from models.encoder import build_encoder, load_encoder_weights, tune
 from models.metrics import Scores, score
 from models.training import CaptionTrainer, make_optimizer
 from models.vocabulary import Vocabulary
@@ -103,6 +103,7 @@ class Training:
 
     def _trainer(self, phase: Phase, steps: int) -> CaptionTrainer:
         tuned = self.encoder if phase.encoder_rate else None
+        tune(self.encoder, phase.tuned_after)
         trainer = CaptionTrainer(
             self.captioner.decoder,
             tuned,

@@ -28,6 +28,11 @@ class DecoderConfig:
     units: int = 512
     dropout: float = 0.5
 
+    def __post_init__(self) -> None:
+        sizes = (self.vocabulary_size, self.embedding, self.projection, self.attention, self.units)
+        if min(sizes) < 1 or not 0 <= self.dropout < 1:
+            raise ValueError("sizes are at least 1, dropout is at least 0 and below 1")
+
 
 class AttentionDecoder(keras.Model):
     """Predict each next token of captions from the photo's features and the tokens before."""

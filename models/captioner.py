@@ -10,8 +10,8 @@ card.md              what it was made from and what it can do, for people
 import hashlib
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from models.attention_decoder import AttentionDecoder, DecoderConfig
 from models.checkpoint import load_variables, save_variables
 from models.encoder import PREPROCESSING, build_encoder, load_encoder_weights
 from models.errors import CheckpointError
-from models.search import CaptionSearch, SearchConfig
+from models.search import IMPOSSIBLE, CaptionSearch, SearchConfig
 from models.vocabulary import PAD, Vocabulary
 
 FORMAT = 1
@@ -50,14 +50,17 @@ class CaptionerConfig:
         path = Path(folder, CONFIG_FILE)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            decoder, search = DecoderConfig(**found["decoder"]), SearchConfig(**found["search"])
-            config = cls(**{**found, "decoder": decoder, "search": search})
+            decoder = _filled(DecoderConfig, found["decoder"])
+            search = _filled(SearchConfig, found["search"])
+            config = _filled(cls, {**found, "decoder": decoder, "search": search})
         except FileNotFoundError as error:
             raise CheckpointError(
                 f"{path}: no such file; is {folder} a captioner's folder?"
             ) from error
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CheckpointError(f"{path}: not a captioner's configuration ({error!r})") from error
+            raise CheckpointError(
+                f"{path}: not a captioner's configuration ({error!r}); copy the file again"
+            ) from error
         if config.format != FORMAT or config.preprocessing != PREPROCESSING:
             raise CheckpointError(
                 f"{path}: made for another version of this program; train it again"
@@ -67,7 +70,7 @@ class CaptionerConfig:
     def encoder_weights(self, folder: str) -> str:
         """Say where the encoder's weights are: a path, or `imagenet`."""
         own = Path(folder, self.encoder)
-        return str(own) if own.is_file() else self.encoder
+        return str(own) if self.encoder == ENCODER_FILE or own.is_file() else self.encoder
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,8 @@ class Captioner:
         return CaptionSearch(self.decoder, self.config.search)
 
     def _write(self, beams: np.ndarray, log_probs: np.ndarray) -> Caption:
-        texts = dict.fromkeys(self.vocabulary.decode(beam) for beam in beams)
-        text, *alternatives = texts
+        others = beams[1:][log_probs[1:] > IMPOSSIBLE]
+        text, *alternatives = dict.fromkeys(map(self.vocabulary.decode, [beams[0], *others]))
         log_prob = float(log_probs[0])
         tokens = max(1, int(np.count_nonzero(beams[0] != PAD)))
         confidence = math.exp(log_prob / tokens)
@@ -184,14 +187,26 @@ def fingerprint(paths: Sequence[Path], *words: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def _filled(kind: type[Any], found: Mapping[str, Any]) -> Any:
+    """Make a dataclass of what JSON held. Raises TypeError where a value is of another type."""
+    for field in fields(kind):
+        value = found.get(field.name, field.default)
+        if type(value) not in ((int, float) if field.type is float else (field.type,)):
+            raise TypeError(f"{field.name} is {value!r}, not {field.type}")
+    return kind(**found)
+
+
 def _read_vocabulary(folder: str, config: CaptionerConfig) -> Vocabulary:
     path = Path(folder, VOCABULARY_FILE)
     try:
         vocabulary = Vocabulary.from_text(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a captioner's vocabulary ({error})") from error
+        raise CheckpointError(
+            f"{path}: not a captioner's vocabulary ({error}); copy the file again"
+        ) from error
     if len(vocabulary) != config.decoder.vocabulary_size:
         raise CheckpointError(
-            f"{path}: {len(vocabulary)} words, config.json says {config.decoder.vocabulary_size}"
+            f"{path}: {len(vocabulary)} words, config.json says "
+            f"{config.decoder.vocabulary_size}; take all files from one captioner"
         )
     return vocabulary

@@ -9,6 +9,9 @@ import numpy as np
 
 from models.errors import CheckpointError
 
+# What h5py raises, depending on where a file is damaged.
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
+
 
 def save_variables(variables: Sequence[Any], path: str | os.PathLike[str], *, half: bool) -> None:
     """Write each Keras variable under its path; `half` stores floats as float16, for shipping."""
@@ -39,9 +42,11 @@ def assign(
         )
     if arrays[key].shape != tuple(variable.shape):
         raise CheckpointError(
-            f"{os.fspath(path)}: {key} is {arrays[key].shape}, "
-            f"the configuration asks for {tuple(variable.shape)}"
+            f"{os.fspath(path)}: {key} is {arrays[key].shape}, the configuration asks for "
+            f"{tuple(variable.shape)}; take all files from one captioner"
         )
+    if arrays[key].dtype.kind not in "fiub" or not np.isfinite(arrays[key]).all():
+        raise CheckpointError(f"{os.fspath(path)}: {key} holds no numbers; copy the file again")
     variable.assign(arrays[key])
 
 
@@ -56,9 +61,9 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         with h5py.File(path, "r") as file:
             file.visititems(collect)
-    except OSError as error:
+    except _DAMAGE as error:
         raise CheckpointError(
-            f"{os.fspath(path)}: not a readable weights file ({error})"
+            f"{os.fspath(path)}: not a readable weights file ({error}); copy the file again"
         ) from error
     return arrays
 
@@ -89,5 +94,5 @@ def read_progress(path: str | os.PathLike[str]) -> str:
     try:
         with h5py.File(path, "r") as file:
             return str(file.attrs["progress"])
-    except (OSError, KeyError) as error:
+    except _DAMAGE as error:
         raise CheckpointError(f"{os.fspath(path)}: not a training state ({error})") from error

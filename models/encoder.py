@@ -6,6 +6,8 @@ convolution gives: it is folded into the kernels and biases, which are then trai
 """
 
 import re
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ PREPROCESSING = (
 
 _CONVOLUTIONS = 94
 _EPSILON = 1e-3  # of Keras' BatchNormalization in InceptionV3
+_DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def build_encoder(*, bfloat16: bool = False) -> keras.Model:
@@ -58,6 +61,19 @@ def load_encoder_weights(encoder: keras.Model, weights: str) -> None:
         load_variables(encoder.variables, weights)
     else:
         _assign(encoder, _from_keras(weights), weights)
+
+
+def tune(encoder: keras.Model, after: str = "") -> None:
+    """Leave only the layers after the one named `after` to be trained; all of them by default.
+
+    Names are those of `keras.applications.InceptionV3`: `mixed5` is the middle of its blocks.
+    Raises ValueError where there is no such layer.
+    """
+    layers = encoder.layers[-1].layers  # from input to output
+    names = [layer.name for layer in layers]
+    start = names.index(after) + 1 if after else 0
+    for place, layer in enumerate(layers):
+        layer.trainable = place >= start
 
 
 def _inception(weights: str | None) -> keras.Model:
@@ -122,13 +138,15 @@ def _from_npz(path: str) -> list[tuple[np.ndarray, np.ndarray]]:
                 )
                 for number in range(1, _CONVOLUTIONS + 1)
             ]
-    except (KeyError, ValueError, OSError) as error:
+    except _DAMAGE as error:
         raise CheckpointError(f"{path}: not InceptionV3 weights ({error})") from error
 
 
 def _folded(
     kernel: np.ndarray, beta: np.ndarray, mean: np.ndarray, variance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
+    if not kernel.shape[-1:] == beta.shape == mean.shape == variance.shape:
+        raise ValueError(f"{beta.shape} does not go with a kernel of {kernel.shape}")
     scale = 1 / np.sqrt(variance + _EPSILON)
     return kernel * scale, beta - mean * scale
 

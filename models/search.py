@@ -17,6 +17,7 @@ Step = Callable[[Any, Any], tuple[Any, Any]]
 """tokens (photos, beams) int32, state (photos, beams, …) -> logits (…, words), next state."""
 
 _NEVER = -1e9  # a log-probability that no sum of real ones reaches
+IMPOSSIBLE = _NEVER / 2  # below it is no caption: there were fewer of them than beams
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class SearchConfig:
     max_length: int = 20
     length_penalty: float = 0.7
     no_repeat_ngram: int = 2
+
+    def __post_init__(self) -> None:
+        if min(self.num_beams, self.max_length) < 1:
+            raise ValueError("num_beams and max_length are at least 1")
 
     def __str__(self) -> str:
         return (
@@ -106,7 +111,7 @@ def _allowed(logits: Any, tokens: Any, position: Any, config: SearchConfig) -> A
     never = (token_ids == PAD) | (token_ids == START) | (token_ids == UNK)
     empty = (position == 0) & (token_ids == END)
     words = ops.where(never | empty, _NEVER, words)
-    if config.no_repeat_ngram:
+    if 0 < config.no_repeat_ngram <= config.max_length:  # a longer one cannot come twice
         words = ops.where(_repeats(tokens, position, words.shape[-1], config), _NEVER, words)
     return ops.where(position == config.max_length, _keep_end(words), words)
 

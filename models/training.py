@@ -29,6 +29,8 @@ class CaptionTrainer(keras.Model):
         self.encoder = encoder
         self.label_smoothing = label_smoothing
         self.attention_weight = attention_weight
+        # Keras asks for XLA wherever there is a GPU; TensorFlow's has no gradient for the scan.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> tuple[Any, Any]:
         """Give the logits and the attention of every step."""
@@ -72,12 +74,13 @@ class ScaledAdamW(keras.optimizers.AdamW):
         self, *args: Any, scaled: tuple[Any, ...] = (), scale: float = 1.0, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._scaled = frozenset(id(variable) for variable in scaled)
+        self._scaled = frozenset(self._var_key(variable) for variable in scaled)
         self._scale = scale
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
-        scale = self._scale if id(variable) in self._scaled else 1.0
+        # Backends hand over variables of their own: Keras' key finds which one is meant.
+        scale = self._scale if self._var_key(variable) in self._scaled else 1.0
         super().update_step(gradient, variable, learning_rate * scale)
 
 

@@ -12,12 +12,13 @@ import numpy as np
 PAD, START, END, UNK = range(4)
 SPECIALS = ("<pad>", "<start>", "<end>", "<unk>")
 
-_WORD = re.compile(r"\w+(?:['’-]\w+)*")  # noqa: RUF001 - a typographic apostrophe holds a word together too
+_WORD = re.compile(r"\w+(?:['-]\w+)*")
 
 
 def split_words(caption: str) -> list[str]:
     """Give the words of a caption in lower case, NFC, without punctuation."""
-    return _WORD.findall(unicodedata.normalize("NFC", caption).lower())
+    plain = caption.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return _WORD.findall(unicodedata.normalize("NFC", plain).lower())
 
 
 def join_words(words: Sequence[str]) -> str:
@@ -65,7 +66,7 @@ class Vocabulary:
         return {word: token_id for token_id, word in enumerate(self.words)}
 
     def encode(self, caption: str, max_length: int) -> np.ndarray:
-        """Turn a caption into ids: `<start>`, at most `max_length` words, `<end>`, `<pad>` to fill.
+        """Turn a caption into ids: `<start>`, the words that fit, `<end>`, `<pad>` to fill.
 
         Returns int32 (max_length + 2,). A caption that was cut has no `<end>`.
         """

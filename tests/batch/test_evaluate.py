@@ -48,7 +48,7 @@ class FakeEncoder:
 @pytest.fixture
 def encoder(monkeypatch):
     fake = FakeEncoder()
-    monkeypatch.setattr(batch.evaluate, "load_encoder", lambda folder, bfloat16: fake)
+    monkeypatch.setattr(batch.caption, "load_encoder", lambda folder, bfloat16: fake)
     return fake
 
 
@@ -143,7 +143,7 @@ def seen(path, encoder):
 
 
 def test_each_photo_gets_its_own_caption_whatever_shard_it_is_in(run, encoder, monkeypatch):
-    monkeypatch.setattr(batch.evaluate, "SHARD_PHOTOS", 2)
+    monkeypatch.setattr(batch.caption, "SHARD_PHOTOS", 2)
     run.go()
     wanted = own_captions(run, encoder)
     assert len({caption.text for caption in wanted.values()}) > 1
@@ -201,7 +201,7 @@ def test_features_are_cached_and_the_encoder_is_not_even_built_again(run, encode
     before = {path.name: path.read_bytes() for path in run.out.iterdir()}
     [folder] = run.cache.iterdir()
     assert re.fullmatch("[0-9a-f]{16}", folder.name)
-    monkeypatch.delattr(batch.evaluate, "load_encoder")
+    monkeypatch.delattr(batch.caption, "load_encoder")
     run.go()
     assert {path.name: path.read_bytes() for path in run.out.iterdir()} == before
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile
 
 from batch import formats, photos
-from batch.photos import LoadedPhoto, PhotoError, load, open_upright
+from batch.damage import PhotoError
+from batch.photos import LoadedPhoto, load, open_upright
 from batch.scan import Photo
 from tests import pictures
 from tests.pictures import encoded, noise, turned, upright

@@ -1,0 +1,263 @@
+"""A run does what is new or changed, and no row is lost over what has become of its photo."""
+
+import os
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch.plan import make_plan, settle_absent
+from batch.scan import Photo
+from manifests.record import FINAL, Status
+from tests.batch.archives import draw
+from tests.manifests.examples import record, with_files
+
+FAILURES = [status for status in Status if status not in (Status.CAPTIONED, Status.MISSING)]
+PASSING = [status for status in FAILURES if status not in FINAL]
+
+
+def photo(relative: str, size: int = 10, mtime_ns: int = 20) -> Photo:
+    return Photo("/archive", relative, size, mtime_ns)
+
+
+def row(relative: str, photo_id: str = "id", **changes):
+    """Write the row of an earlier run, of a file of 10 bytes and time 20."""
+    raw_path = os.fsencode(relative)
+    return record(raw_path, **{"photo_id": photo_id, "size": 10, "mtime_ns": 20, **changes})
+
+
+def failed(relative: str, status: Status):
+    return row(relative, caption=None, status=status, error="is broken")
+
+
+def plan(photos, rows, *, overwrite=False, retry_failed=False):
+    return make_plan(photos, rows, overwrite=overwrite, retry_failed=retry_failed)
+
+
+def test_in_a_new_archive_every_photo_is_to_do():
+    found = plan([photo("b.jpg"), photo("a.jpg")], [])
+    assert [photo.relative for photo in found.todo] == ["b.jpg", "a.jpg"]
+    assert (found.kept, found.absent, found.known) == ((), (), {})
+
+
+def test_an_unchanged_photo_keeps_its_row():
+    before = row("a.jpg")
+    found = plan([photo("a.jpg")], [before])
+    assert (found.todo, found.kept, found.absent) == ((), (before,), ())
+
+
+@pytest.mark.parametrize("change", [{"size": 11}, {"mtime_ns": 21}, {"mtime_ns": 19}])
+def test_a_photo_of_another_size_or_time_is_to_do_and_its_old_caption_known(change):
+    before = row("a.jpg")
+    now = photo("a.jpg", **change)
+    found = plan([now], [before])
+    assert (found.todo, found.kept, found.absent) == ((now,), (), ())
+    assert found.known == {"id": before}
+
+
+def test_a_photo_at_a_new_path_is_to_do_and_the_old_row_is_absent():
+    before = row("a.jpg")
+    found = plan([photo("b.jpg")], [before])
+    assert [photo.relative for photo in found.todo] == ["b.jpg"]
+    assert found.absent == (before,)
+    assert found.known == {"id": before}
+
+
+@pytest.mark.parametrize("status", sorted(FINAL))
+def test_what_is_broken_for_good_is_tried_again_only_when_asked_or_changed(status):
+    before = failed("a.jpg", status)
+    assert plan([photo("a.jpg")], [before]).kept == (before,)
+    assert plan([photo("a.jpg")], [before], retry_failed=True).todo == (photo("a.jpg"),)
+    changed = photo("a.jpg", size=11)
+    assert plan([changed], [before]).todo == (changed,)
+
+
+@pytest.mark.parametrize("status", PASSING)
+def test_what_may_pass_is_tried_again(status):
+    found = plan([photo("a.jpg")], [failed("a.jpg", status)])
+    assert (found.todo, found.kept) == ((photo("a.jpg"),), ())
+
+
+def test_a_retry_leaves_captions_alone():
+    before = row("a.jpg")
+    assert plan([photo("a.jpg")], [before], retry_failed=True).kept == (before,)
+
+
+def test_an_overwrite_does_everything_and_takes_over_nothing():
+    rows = [row("a.jpg"), failed("b.jpg", Status.TRUNCATED), row("c.jpg")]
+    found = plan([photo("a.jpg"), photo("b.jpg")], rows, overwrite=True)
+    assert [photo.relative for photo in found.todo] == ["a.jpg", "b.jpg"]
+    assert (found.kept, found.known) == ((), {})
+    assert found.absent == (rows[2],)
+
+
+def test_a_photo_that_is_back_has_its_row_as_it_was():
+    before = row("a.jpg")
+    missing = replace(before, status=Status.MISSING, error="is no longer in the archive")
+    assert plan([photo("a.jpg")], [missing]).kept == (before,)
+
+
+def test_a_photo_that_never_had_a_caption_and_is_back_is_to_do():
+    missing = failed("a.jpg", Status.MISSING)
+    found = plan([photo("a.jpg")], [missing])
+    assert (found.todo, found.kept) == ((photo("a.jpg"),), ())
+
+
+def test_captions_are_known_by_bytes_failures_are_not():
+    rows = [row("a.jpg", "one"), row("b.jpg", "two", caption=None, status=Status.IO)]
+    assert plan([], rows).known == {"one": rows[0]}
+
+
+def test_names_are_told_apart_by_their_bytes():
+    rows = [row("caf\udce9.jpg"), row("cafe\u0301.jpg")]
+    found = plan([photo("caf\xe9.jpg"), photo("cafe\u0301.jpg")], rows)
+    assert [photo.relative for photo in found.todo] == ["caf\xe9.jpg"]
+    assert found.kept == (rows[1],)
+    assert found.absent == (rows[0],)
+
+
+NAMES = st.sampled_from(["a.jpg", "b.jpg", "c/a.jpg", "c/b.jpg", "d/a.jpg"])
+SMALL = st.integers(1, 2)
+PHOTOS = st.lists(st.builds(photo, NAMES, SMALL, SMALL), unique_by=lambda photo: photo.relative)
+ROWS = st.lists(
+    st.builds(
+        row,
+        NAMES,
+        st.sampled_from(["one", "two", None]),
+        size=SMALL,
+        mtime_ns=SMALL,
+        status=st.sampled_from(Status),
+        caption=st.sampled_from(["a dog", None]),
+    ),
+    unique_by=lambda row: row.raw_path,
+)
+
+
+@given(PHOTOS, ROWS, st.booleans(), st.booleans())
+def test_every_photo_is_kept_or_to_do_and_every_row_is_kept_done_anew_or_absent(
+    photos, rows, overwrite, retry_failed
+):
+    found = plan(photos, rows, overwrite=overwrite, retry_failed=retry_failed)
+    there = [photo.raw_path for photo in photos]
+    todo = [photo.raw_path for photo in found.todo]
+    kept = [row.raw_path for row in found.kept]
+    absent = [row.raw_path for row in found.absent]
+    assert sorted(todo + kept) == sorted(there)
+    assert todo == [path for path in there if path in set(todo)]
+    assert set(absent) == {row.raw_path for row in rows} - set(there)
+    assert len(absent) == len(set(absent))
+    assert set(kept) <= {row.raw_path for row in rows}
+    sizes = {photo.raw_path: (photo.size, photo.mtime_ns) for photo in photos}
+    assert all((row.size, row.mtime_ns) == sizes[row.raw_path] for row in found.kept)
+    assert all(row.status is not Status.MISSING for row in found.kept)
+
+
+# What has become of the rows whose photo was not found.
+
+
+def settled(root, absent, there=(), before=None):
+    """Settle rows; `before` are the rows of the last finished run, all that are named here."""
+    before = [*absent, *there] if before is None else before
+    committed = {row.raw_path: row.photo_id for row in before}
+    return settle_absent(absent, there, committed, str(root))
+
+
+def test_a_photo_that_is_gone_is_missing_and_keeps_its_caption(tmp_path):
+    gone = row("a.jpg")
+    (now,), moved = settled(tmp_path, [gone])
+    assert moved == 0
+    assert now.status is Status.MISSING
+    assert now.error
+    assert replace(now, status=gone.status, error=gone.error) == gone
+
+
+def test_a_photo_under_a_file_that_was_a_folder_is_gone(tmp_path):
+    draw(tmp_path / "sub")
+    (now,), _ = settled(tmp_path, [row("sub/a.jpg")])
+    assert now.status is Status.MISSING
+
+
+def test_a_moved_photo_leaves_no_row_at_its_old_path(tmp_path):
+    old, new = row("a.jpg", "one"), row("b.jpg", "one")
+    assert settled(tmp_path, [old], [new], before=[old]) == ([], 1)
+
+
+def test_a_missing_photo_that_turns_up_elsewhere_was_moved(tmp_path):
+    old = row("a.jpg", "one", status=Status.MISSING)
+    assert settled(tmp_path, [old], [row("b.jpg", "one")], before=[old]) == ([], 1)
+
+
+def test_a_photo_that_was_left_out_of_this_run_keeps_its_row(tmp_path):
+    draw(tmp_path / "a.jpg")
+    old, new = row("a.jpg", "one"), row("b.jpg", "one")  # and a copy of it is new
+    assert settled(tmp_path, [old], [new], before=[old]) == ([old], 0)
+
+
+def test_a_link_to_nowhere_is_there(tmp_path):
+    (tmp_path / "a.jpg").symlink_to("nowhere")
+    old = failed("a.jpg", Status.VANISHED)
+    assert settled(tmp_path, [old]) == ([old], 0)
+
+
+def test_a_photo_that_cannot_be_looked_at_keeps_its_row(tmp_path, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "lstat", denied)
+    old = row("a.jpg")
+    assert settled(tmp_path, [old]) == ([old], 0)
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_of_two_copies_one_deleted_is_missing_though_the_other_is_done_anew(tmp_path, touched):
+    stays, gone = row("a.jpg", "one"), row("b.jpg", "one")
+    there = replace(stays, mtime_ns=99) if touched else stays
+    (now,), moved = settled(tmp_path, [gone], [there], before=[stays, gone])
+    assert (now.raw_path, now.status, moved) == (b"b.jpg", Status.MISSING, 0)
+
+
+def test_of_two_copies_of_which_one_was_moved_one_row_goes_and_one_is_missing(tmp_path):
+    old = [row("a.jpg", "one"), row("b.jpg", "one")]
+    rows, moved = settled(tmp_path, old, [row("c.jpg", "one")], before=old)
+    assert (len(rows), rows[0].status, moved) == (1, Status.MISSING, 1)
+
+
+def test_a_photo_moved_over_another_leaves_no_row_at_its_old_path(tmp_path):
+    a, b = row("a.jpg", "one"), row("b.jpg", "two")
+    assert settled(tmp_path, [b], [row("a.jpg", "two")], before=[a, b]) == ([], 1)
+
+
+def test_a_move_is_seen_by_the_rerun_of_a_run_that_did_not_finish(tmp_path):
+    old, done = row("a.jpg", "one"), row("b.jpg", "one")  # the rerun keeps b from its parts
+    assert settled(tmp_path, [old], [done], before=[old]) == ([], 1)
+
+
+def test_failures_without_identity_are_no_one_else_s_move(tmp_path):
+    gone = replace(failed("a.jpg", Status.IO), photo_id=None)
+    new = replace(failed("b.jpg", Status.IO), photo_id=None)
+    rows, moved = settled(tmp_path, [gone], [new], before=[gone])
+    assert ([row.raw_path for row in rows], moved) == ([b"a.jpg"], 0)
+
+
+IDENTITIES = st.sampled_from(["one", "two", "three"])
+ARCHIVES = st.dictionaries(NAMES, IDENTITIES)
+
+
+@with_files
+@given(before=ARCHIVES, after=ARCHIVES)
+def test_a_row_is_dropped_only_for_a_photo_that_arrived_elsewhere(tmp_path, before, after):
+    """Whatever is moved, copied, swapped or deleted; `tmp_path` is empty: all absent are gone."""
+    rows = {name: row(name, photo_id) for name, photo_id in before.items()}
+    absent = [rows[name] for name in before if name not in after]
+    there = [row(name, photo_id) for name, photo_id in after.items()]
+    found, moved = settled(tmp_path, absent, there, before=rows.values())
+
+    gone = Counter(row.photo_id for row in absent)
+    arrived = Counter(after[name] for name in after if before.get(name) != after[name])
+    stayed = Counter(row.photo_id for row in found)
+    assert gone - stayed == gone & arrived
+    assert moved == len(absent) - len(found)
+    assert all(row.status is Status.MISSING and row.caption for row in found)
+    assert gone.keys() <= {*stayed, *after.values()}  # no caption is lost

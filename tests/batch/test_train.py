@@ -1,0 +1,321 @@
+"""A training ends in the same captioner however often it is interrupted."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import batch.train
+from batch.corpora.corpus import CaptionedPhoto, Corpus
+from batch.errors import ArchiveError, LockedError
+from batch.features import FeatureCache
+from batch.lock import locked
+from batch.recipe import Phase, Recipe
+from batch.train import Training, train_captioner
+from models.captioner import Captioner, CaptionerConfig
+from models.checkpoint import read_arrays, read_progress
+from models.errors import CheckpointError
+from models.metrics import score
+from models.training import CaptionTrainer
+from models.vocabulary import SPECIALS
+from tests.batch.archives import draw
+
+THINGS = ["dog", "cat", "ball", "child", "man", "bird"]
+SMALL = {
+    "min_count": 2,
+    "max_length": 6,
+    "embedding": 4,
+    "projection": 6,
+    "attention": 4,
+    "units": 8,
+    "photos_a_step": 3,
+    "captions_a_photo": 2,
+    "seed": 7,
+}
+STEPS = 3  # a pass: nine photos, three a step
+DECODER = Recipe("tiny", phases=(Phase(3, 0.01),), **SMALL)
+BOTH = replace(DECODER, phases=(Phase(1, 0.01), Phase(2, 0.01, 0.002)))
+
+
+def small_encoder(*, bfloat16: bool = False) -> keras.Model:
+    """Build an encoder of the right shapes that needs no time."""
+    pixels = keras.Input((299, 299, 3), dtype="uint8", name="pixels")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    layers = [
+        keras.layers.AveragePooling2D(37, name="pooled"),
+        keras.layers.Conv2D(2048, 1, activation="relu", name="conv2d_1"),
+    ]
+    grid = keras.Sequential([keras.Input((299, 299, 3)), *layers], name="grid")
+    return keras.Model(pixels, grid(scaled), name="encoder")
+
+
+def fill(encoder: keras.Model, weights: str) -> None:
+    """Give an encoder its first weights, always the same."""
+    random = np.random.default_rng(3)
+    for variable in encoder.variables:
+        variable.assign(random.normal(0, 0.5, variable.shape))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_networks():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch.train, "build_encoder", small_encoder)
+        patch.setattr(batch.train, "load_encoder_weights", fill)
+        patch.setattr(batch.train, "has_bfloat16", lambda: False)
+        patch.setattr(batch.train, "STEPS_A_CHECKPOINT", 2)
+        yield
+
+
+class Run:
+    """A training into a folder of its own."""
+
+    def __init__(self, corpus: tuple[str, Corpus], out: Path, recipe: Recipe) -> None:
+        self.photos, self.corpus = corpus
+        self.recipe, self.out, self.cache = recipe, out, Path(self.photos, "../features")
+
+    def go(self) -> str:
+        """Train, or go on."""
+        places = [str(place) for place in (self.photos, "imagenet", self.cache, self.out)]
+        return train_captioner(self.recipe, self.corpus, *places)
+
+    def result(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        """Give all that a training ends in: words, and the arrays of the state and of its best."""
+        names = ["config.json", "vocabulary.txt", "curve.csv", "card.md"]
+        words = {name: (self.out / name).read_text() for name in names}
+        words["state"] = json.loads(read_progress(self.out / "state.h5"))
+        arrays = {
+            f"{path.name}: {name}": array
+            for path in self.out.glob("*.h5")
+            for name, array in read_arrays(path).items()
+        }
+        return words, arrays
+
+
+def assert_same(one: Run, other: Run) -> None:
+    words, arrays = one.result()
+    other_words, other_arrays = other.result()
+    assert words == other_words
+    assert arrays.keys() == other_arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, other_arrays[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Draw a corpus of nine photos to learn from and four to validate on."""
+    folder = tmp_path_factory.mktemp("corpus") / "photos"
+    photos = []
+    for number in range(13):
+        draw(folder / f"{number}.png", number)
+        thing, place = THINGS[number % 6], "grass" if number < 9 else "sofa"
+        texts = (f"A {thing} runs on {place} .", f"the {thing} sits", f"some {thing} no{number}")
+        photos.append(CaptionedPhoto(f"{number}.png", texts))
+    return str(folder), Corpus(tuple(photos[:9]), tuple(photos[9:]))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus, tmp_path_factory):
+    training = Run(corpus, tmp_path_factory.mktemp("undisturbed") / "out", DECODER)
+    training.go()
+    return training
+
+
+@pytest.fixture
+def run(corpus, tmp_path):
+    return lambda recipe=DECODER: Run(corpus, tmp_path / "out", recipe)
+
+
+def interrupt(training: Run, saves: int) -> None:
+    """Train until the state has been saved so often, and stop a little later."""
+    save, saved = Training._save, []
+
+    def save_and_stop(self, variables):
+        if len(saved) == saves:
+            raise KeyboardInterrupt
+        save(self, variables)
+        saved.append(1)
+
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(Training, "_save", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            training.go()
+
+
+def test_a_training_learns(undisturbed):
+    words, _ = undisturbed.result()
+    first, *_, last = words["state"]["history"]
+    assert (first["step"], last["step"]) == (STEPS, 3 * STEPS)
+    assert last["loss"] < first["loss"]
+
+
+def test_an_interrupted_training_ends_like_an_undisturbed_one(run, undisturbed):
+    training = run()
+    interrupt(training, 1)  # in the middle of a pass
+    training.go()
+    assert_same(training, undisturbed)
+
+
+def test_a_finished_training_is_not_done_again(undisturbed, tmp_path, monkeypatch):
+    again = Run((undisturbed.photos, undisturbed.corpus), tmp_path / "again", DECODER)
+    shutil.copytree(undisturbed.out, again.out)
+    monkeypatch.setattr(CaptionTrainer, "train_on_batch", lambda *_: pytest.fail("trained again"))
+    assert again.go().startswith("tiny: CIDEr")
+    assert_same(again, undisturbed)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_both(corpus, tmp_path_factory):
+    training = Run(corpus, tmp_path_factory.mktemp("both") / "out", BOTH)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Training, "validate", better_and_better)
+        training.go()
+    return training
+
+
+validate = Training.validate
+
+
+def better_and_better(training: Training, *arguments):
+    """Score as ever, but let each pass be better than the one before."""
+    cider = training.progress.phase + training.progress.step / 100
+    return replace(validate(training, *arguments), cider=cider)
+
+
+@pytest.mark.slow
+def test_a_training_of_the_encoder_too_ends_alike_though_interrupted_again_and_again(
+    run, undisturbed_both, monkeypatch
+):
+    monkeypatch.setattr(Training, "validate", better_and_better)
+    training = run(BOTH)
+    interrupt(training, 2)  # the state is that of the end of the first phase
+    interrupt(training, 1)  # in the middle of a pass of the second one
+    training.go()
+    assert_same(training, undisturbed_both)
+    words, _ = training.result()
+    assert [row["phase"] for row in words["state"]["history"]] == [1, 2, 2]
+
+
+@pytest.mark.slow
+def test_a_tuned_encoder_goes_into_the_captioner_s_folder(undisturbed_both):
+    out = undisturbed_both.out
+    assert CaptionerConfig.read(str(out)).encoder == "encoder.weights.h5"
+    tuned = read_arrays(out / "encoder.weights.h5")
+    first = small_encoder()
+    fill(first, "")
+    assert first.variables
+    for variable in first.variables:
+        far = np.abs(tuned[variable.path] - np.asarray(variable)).max()
+        assert 1e-4 < far < 0.1
+
+
+# Which pass is kept, and what is written of all.
+
+
+def scored(*ciders: float):
+    """Let passes have these scores, one after the other."""
+    left = iter(ciders)
+    return lambda candidates, references: replace(score(candidates, references), cider=next(left))
+
+
+def count_up(trainer, *_):
+    """Train by adding one to each of the decoder's weights."""
+    for variable in trainer.decoder.weights:
+        variable.assign_add(keras.ops.ones_like(variable))
+    return 1.0
+
+
+@pytest.mark.parametrize(
+    ("ciders", "steps", "best"),
+    [((0.1, 0.3, 0.2), 6, 30.0), ((0.3, 0.3, 0.1), 3, 30.0), ((0.0, 0.0, 0.0), 3, 0.0)],
+)
+def test_the_best_pass_is_kept_the_first_of_equals(run, monkeypatch, ciders, steps, best):
+    monkeypatch.setattr(CaptionTrainer, "train_on_batch", count_up)
+    monkeypatch.setattr(
+        batch.train, "caption_photos", lambda training, _: dict.fromkeys(training.references, "A.")
+    )
+    monkeypatch.setattr(batch.train, "score", scored(*ciders))
+    training = run()
+    said = training.go()
+    captioner = Captioner.load(str(training.out))
+    bias = next(v for v in captioner.decoder.weights if v.path.endswith("logits/bias"))
+    np.testing.assert_array_equal(np.asarray(bias), np.full(bias.shape, steps))
+    assert f"CIDEr {best}" in said
+    assert f"| CIDEr | {best} |" in (training.out / "card.md").read_text()
+
+
+def test_the_folder_has_a_captioner_its_card_its_curve_and_logs(undisturbed):
+    out = undisturbed.out
+    assert {path.name for path in out.iterdir()} - {".lock", "state.h5"} == {
+        "config.json",
+        "vocabulary.txt",
+        "decoder.weights.h5",
+        "card.md",
+        "curve.csv",
+        "curve.png",
+        "logs",
+    }
+    card = (out / "card.md").read_text()
+    assert card.startswith("# tiny\n")
+    assert "Trained on 9 photos, chosen on 4 others" in card
+    assert '"seed": 7' in card
+    assert len((out / "curve.csv").read_text().splitlines()) == 1 + 3
+    assert any((out / "logs").iterdir())
+
+
+def test_the_captioner_of_the_folder_can_be_used_as_it_is(undisturbed):
+    captioner = Captioner.load(str(undisturbed.out))
+    assert (captioner.config.name, captioner.config.language) == ("tiny", "en")
+    assert captioner.config.encoder == "imagenet"
+    assert captioner.config.search == DECODER.search
+    features = np.random.default_rng(0).random((2, 8, 8, 2048))
+    assert all(caption.text for caption in captioner.caption(features))
+
+
+def test_the_vocabulary_is_of_the_training_split_alone(undisturbed):
+    words = (undisturbed.out / "vocabulary.txt").read_text().split()
+    assert words[:4] == list(SPECIALS)
+    assert set(words[4:]) == {*THINGS, "a", "the", "some", "runs", "sits", "on", "grass"}
+
+
+def test_features_are_made_once_for_all_trainings(undisturbed, tmp_path, monkeypatch):
+    (shards,) = undisturbed.cache.iterdir()
+    encoder = small_encoder()
+    monkeypatch.setattr(batch.train, "build_encoder", lambda bfloat16: encoder)
+    monkeypatch.setattr(encoder, "predict_on_batch", lambda pixels: pytest.fail("encoded again"))
+    training = batch.train.prepare(
+        DECODER,
+        undisturbed.corpus,
+        undisturbed.photos,
+        "imagenet",
+        FeatureCache(str(shards)),
+        str(tmp_path / "out"),
+    )
+    assert len(training.train) == 9
+
+
+# What is refused.
+
+
+def test_a_second_training_into_a_folder_is_refused(run):
+    training = run()
+    with locked(str(training.out)), pytest.raises(LockedError):
+        training.go()
+
+
+def test_a_photo_that_is_not_there_is_named(run):
+    training = run()
+    lost = CaptionedPhoto("lost.png", ("A dog .",))
+    training.corpus = replace(training.corpus, dev=(*training.corpus.dev, lost))
+    with pytest.raises(ArchiveError, match=r"lost\.png"):
+        training.go()
+
+
+def test_a_state_of_other_sizes_is_refused(run, undisturbed):
+    training = run(replace(DECODER, units=9))
+    shutil.copytree(undisturbed.out, training.out)
+    with pytest.raises(CheckpointError, match=r"state\.h5"):
+        training.go()

@@ -1,0 +1,43 @@
+"""What the tests of runs share: a small captioner, and stand-ins for the large networks."""
+
+import os
+
+import pytest
+
+from tests.batch.archives import Archive, FakeEncoder, StubCaptioner, save_captioner
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+@pytest.fixture(scope="session")
+def captioner_folder(tmp_path_factory):
+    """Save a captioner of a few words and random weights, always the same; no encoder beside it."""
+    return save_captioner(tmp_path_factory.mktemp("captioners") / "tiny")
+
+
+@pytest.fixture
+def fake_encoder(monkeypatch):
+    """Let runs encode with a stand-in for InceptionV3, which notes what it was asked."""
+    import batch.caption
+
+    encoder = FakeEncoder()
+    monkeypatch.setattr(batch.caption, "load_encoder", lambda folder, bfloat16: encoder)
+    monkeypatch.setattr(batch.caption, "has_bfloat16", lambda: False)
+    return encoder
+
+
+@pytest.fixture
+def stub_captioner(monkeypatch, fake_encoder):
+    """Let runs caption with a stand-in, whose captions follow from a photo's bytes alone."""
+    import batch.caption
+
+    captioner = StubCaptioner()
+    monkeypatch.setattr(batch.caption.Captioner, "load", captioner.loaded)
+    return captioner
+
+
+@pytest.fixture
+def archive(tmp_path, captioner_folder):
+    """Make an empty archive, and name the folders that runs over it write to."""
+    return Archive(tmp_path / "photos", tmp_path / "out", tmp_path / "features", captioner_folder)

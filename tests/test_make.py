@@ -1,0 +1,249 @@
+"""What the README promises of `make`, from the outside: in a copy, as a user would call it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from batch.scan import scan
+from manifests.manifest import read_records
+from tests.batch.archives import draw, save_captioner, state_of
+from tests.pictures import encoded, grey16, noise, turned, upright
+
+ROOT = Path(__file__).parents[1]
+PARTS = ["Makefile", "batch", "manifests", "models", "recipes", "constraints.txt"]
+NAMES = "DIR OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST"
+NAMES += " DEV_LIST PRESET ENCODER DRY_RUN SHOW RETRY_FAILED MOVED MAKEFLAGS MAKELEVEL MFLAGS"
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NAMES.split()}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Copy what `make` needs, with this Python's packages for an environment that is set up."""
+    home = tmp_path_factory.mktemp("a copy") / "photo captions"
+    home.mkdir()
+    for part in [*PARTS, *(path.name for path in ROOT.glob("requirements*.txt"))]:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
+        copy(ROOT / part, home / part)
+    (home / ".venv").mkdir()
+    for name in ("bin", "lib", "lib64", "include", "pyvenv.cfg"):
+        if Path(sys.prefix, name).exists():
+            (home / ".venv" / name).symlink_to(Path(sys.prefix, name))
+    for stamp in (".installed", ".demo", ".train", ".dev"):
+        (home / ".venv" / stamp).touch()
+    return home
+
+
+def make(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Call make; variables go by the environment, `NAME=value` among the arguments by make."""
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=home,
+        env=ENVIRONMENT | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+@pytest.fixture(scope="module")
+def captioner(tmp_path_factory):
+    """Save a captioner with an encoder of its own, both of random weights."""
+    import keras
+
+    from models.checkpoint import save_variables
+    from models.encoder import build_encoder
+
+    folder = tmp_path_factory.mktemp("captioners") / "random"
+    keras.utils.set_random_seed(1)
+    save_captioner(folder, "encoder.weights.h5")
+    save_variables(build_encoder().weights, folder / "encoder.weights.h5", half=True)
+    return str(folder)
+
+
+@pytest.mark.parametrize("goal", [[], ["help"]])
+def test_help_tells_of_every_target_that_is_for_people(home, goal):
+    found = make(home, *goal)
+    makefile = (home / "Makefile").read_text()
+    targets = dict(re.findall(r"^([a-z-]+):.*## (.+)$", makefile, re.MULTILINE))
+    assert {"help", "caption", "train", "evaluate", "test"} <= targets.keys()
+    assert (found.returncode, found.stderr) == (0, "")
+    told = dict(re.findall(r"^  make ([a-z-]+) +(\S.*)$", found.stdout, re.MULTILINE))
+    assert told == targets
+
+
+def test_every_target_is_phony_or_a_file_that_it_makes():
+    makefile = (ROOT / "Makefile").read_text()
+    phony = set(re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):(?!=)", makefile, re.MULTILINE))
+    assert targets == phony
+
+
+@pytest.mark.parametrize("goal", ["caption", "features"])
+@pytest.mark.parametrize("arguments", [[], ["DIR="]])
+def test_without_a_folder_the_usage_is_told_and_the_exit_code_is_2(home, goal, arguments):
+    found = make(home, goal, *arguments)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith("usage: make caption DIR=/path/to/photos")
+
+
+@pytest.mark.parametrize("goal", ["train", "evaluate"])
+def test_without_a_corpus_what_is_missing_is_told_and_the_exit_code_is_2(home, goal):
+    assert make(home, goal).stderr.startswith("give CAPTIONS=")
+    found = make(home, goal, "CAPTIONS=a b.txt", "PHOTOS=c")
+    assert found.stderr.startswith("give TRAIN_LIST=")
+    assert found.returncode == 2
+
+
+FOLDERS = [
+    "two words",
+    "  three  words ",
+    "it's mine",
+    'the "best" ones',
+    "$HOME",
+    "$$HOME ${HOME} $(HOME)",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "a; touch pwned #",
+    "a && touch pwned || b",
+    "$(shell touch pwned)",
+    "#1 of #2",
+    "100% *?[a]",
+    "back\\slash\\",
+    "바닷가 사진",
+    "cafe\u0301",
+    "-n --limit",
+    "a=b:c",
+    "line\nfeed",
+]
+
+
+@pytest.mark.parametrize("by_environment", [False, True], ids=["by make", "by environment"])
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_of_any_name_is_that_folder_and_nothing_is_executed(
+    home, tmp_path, captioner, name, by_environment
+):
+    draw(tmp_path / name / "a.png")
+    draw(tmp_path / "a.png")
+    named = {"DIR": str(tmp_path / name), "CAPTIONER": captioner, "OUT": str(tmp_path / f"o{name}")}
+    if by_environment:
+        found = make(home, "caption", "DRY_RUN=1", **named)
+    else:
+        found = make(home, "caption", "DRY_RUN=1", *(f"{k}={v}" for k, v in named.items()))
+    assert (found.returncode, found.stderr) == (0, "")
+    assert re.search(r"^photos found +1$", found.stdout, re.MULTILINE)
+    assert not list(Path(home).rglob("pwned"))
+
+
+def test_a_folder_named_like_an_option_is_a_folder(home, captioner):
+    draw(home / "-x" / "a.png")
+    found = make(home, "caption", "DIR=-x", f"CAPTIONER={captioner}", "DRY_RUN=1")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert re.search(r"^photos found +1$", found.stdout, re.MULTILINE)
+
+
+def test_options_are_passed_on_whole(home, tmp_path, captioner):
+    draw(tmp_path / "a b" / "x y.png")
+    draw(tmp_path / "a b" / "z.png", 1)
+    asked = ["caption", f"DIR={tmp_path / 'a b'}", f"CAPTIONER={captioner}", "DRY_RUN=1"]
+    for options, number in ((["INCLUDE=x *"], 1), (["EXCLUDE=*.png"], 0), (["LIMIT=1"], 1)):
+        found = make(home, *asked, *options)
+        assert re.search(rf"^photos found +{number}$", found.stdout, re.MULTILINE), options
+    assert "invalid choice" in make(home, *asked, "EXISTING=maybe").stderr
+    assert "not a whole number" in make(home, *asked, "BEAMS=none").stderr
+
+
+ODD = {
+    "01 truncated.jpg": encoded(noise())[:2000],
+    "02 text.jpg": b"Not a photo, only called one.\n",
+    "03 cmyk.jpg": encoded(upright().convert("CMYK")),
+    "04 rotated.jpg": turned(6),
+    "05 phone.heic": encoded(upright(), "HEIF"),
+    "06 animated.gif": encoded(
+        noise(64, 64, 1), "GIF", save_all=True, append_images=[noise(64, 64, 2), noise(64, 64, 3)]
+    ),
+    "07 deep.png": encoded(grey16(np.linspace(0, 65535, 64 * 64).reshape(64, 64)), "PNG"),
+    "08 dot.png": encoded(noise(1, 1), "PNG"),
+    "09 new\nline.jpg": encoded(noise(40, 30, 9)),
+    "10 한글 사진.jpg": encoded(noise(40, 30, 10)),
+}
+SHAPES = {
+    "01 truncated.jpg": ("truncated", "JPEG", 96, 64, 1),
+    "02 text.jpg": ("unreadable", None, None, None, None),
+    "03 cmyk.jpg": ("captioned", "JPEG", 96, 64, 1),
+    "04 rotated.jpg": ("captioned", "JPEG", 96, 64, 1),
+    "05 phone.heic": ("captioned", "HEIF", 96, 64, 1),
+    "06 animated.gif": ("captioned", "GIF", 64, 64, 3),
+    "07 deep.png": ("captioned", "PNG", 64, 64, 1),
+    "08 dot.png": ("captioned", "PNG", 1, 1, 1),
+    "09 new\nline.jpg": ("captioned", "JPEG", 40, 30, 1),
+    "10 한글 사진.jpg": ("captioned", "JPEG", 40, 30, 1),
+}
+
+
+@pytest.fixture(scope="module")
+def odd(home, captioner, tmp_path_factory):
+    """Caption the ten odd photos, in a folder with an odd name, into another one."""
+    folder = tmp_path_factory.mktemp("odd") / 'it\'s "odd" $HOME $(touch pwned) `id` #1 한글'
+    folder.mkdir()
+    for name, data in ODD.items():
+        (folder / name).write_bytes(data)
+    before = state_of(folder)
+    asked = ["caption", f"DIR={folder}", f"CAPTIONER={captioner}", "OUT=my $HOME results"]
+    return folder, before, asked, make(home, *asked)
+
+
+def test_ten_odd_photos_have_a_row_each_in_order(home, odd):
+    folder, _, _, found = odd
+    assert re.match(r"10 photos, 8 captioned in ", found.stdout), found.stderr
+    assert "2 failed (1 truncated, 1 unreadable): my $HOME results/captions.csv" in found.stdout
+    assert found.returncode == 2  # make's own; the program's is 3
+    assert "Error 3" in found.stderr
+    rows = read_records(home / "my $HOME results/captions.parquet")
+    assert [row.raw_path for row in rows] == [photo.raw_path for photo in scan(str(folder))]
+    assert {
+        row.path: (row.status.value, row.format, row.width, row.height, row.frames) for row in rows
+    } == SHAPES
+    assert all(bool(row.caption) == (row.status == "captioned") for row in rows)
+    assert all(bool(row.error) == (row.status != "captioned") for row in rows)
+
+
+def test_the_photos_are_as_they_were_and_nothing_was_executed(home, odd):
+    folder, before, _, _ = odd
+    assert state_of(folder) == before
+    assert not list(home.rglob("pwned"))
+
+
+def test_a_second_run_says_that_nothing_is_new(home, odd):
+    folder, before, asked, _ = odd
+    results = [home / "my $HOME results" / f"captions.{kind}" for kind in ("parquet", "csv")]
+    first = [path.read_bytes() for path in results]
+    found = make(home, *asked)
+    assert re.match(r"10 photos, nothing new, 2 failed", found.stdout)
+    assert [path.read_bytes() for path in results] == first
+    whole = make(home, *asked, "INCLUDE=0[3-8]*", "SHOW=1")
+    assert (whole.returncode, whole.stderr) == (0, "")
+    assert len(whole.stdout.splitlines()) == 11
+    assert [path.read_bytes() for path in results] == first
+    assert state_of(folder) == before
+
+
+def test_a_clean_up_leaves_captions_and_features(home, odd, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("Makefile", "requirements.txt", "requirements-base.txt"):
+        shutil.copy(home / name, copy / name)
+    (copy / ".venv").mkdir()
+    (copy / "outputs").mkdir()
+    (copy / "outputs" / "captions.csv").write_text("mine")
+    assert make(copy, "clean").returncode == 0
+    assert not (copy / ".venv").exists()
+    assert (copy / "outputs" / "captions.csv").read_text() == "mine"
