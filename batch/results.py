@@ -22,6 +22,8 @@ from manifests.durable import remove_leftovers, write_json
 from manifests.manifest import read_archive, read_records, write_records
 from manifests.record import Record, sort_key
 
+ENOUGH = 500  # photos; a run over a few is mostly start-up, and says little of its rate
+
 
 @dataclass(frozen=True)
 class Previous:
@@ -103,9 +105,10 @@ class Results:
             write_json(self.last_run, summary.as_dict() | {"csv_sha256": self._csv_sha256})
 
     def rate(self) -> float | None:
-        """Photos a second of the last run, where it did some."""
-        rate = self._note().get("photos_per_second")
-        return float(rate) if rate else None
+        """Photos a second of the last run, where it encoded enough of them to tell."""
+        note = self._note()
+        rate, encoded = note.get("photos_per_second"), note.get("encoded")
+        return float(rate) if rate and encoded and encoded >= ENOUGH else None
 
     def _note(self) -> dict[str, Any]:
         try:

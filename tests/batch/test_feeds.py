@@ -110,7 +110,7 @@ def test_no_caption_comes_twice_before_each_came_once(number, captions, seed):
 
 
 def test_captions_are_drawn_anew_in_each_step():
-    drawn = {tuple(tokens[:, :, 0].ravel()) for (_, tokens), _ in fed(range(0, 30, 3), number=3)}
+    drawn = {tuple(tokens[0, :, 0].tolist()) for (_, tokens), _ in fed(range(30), number=1)}
     assert len(drawn) > 5
 
 

@@ -184,6 +184,17 @@ def test_a_photo_that_was_only_touched_keeps_its_caption_and_is_not_encoded(
     assert run(album.config()).captioned == 0
 
 
+def test_a_photo_that_has_its_caption_needs_no_features(album, fake_encoder):
+    run(album.config())
+    before = album.captions
+    shutil.rmtree(album.features)
+    (album.root / "2019").rename(album.root / "holidays")
+    os.utime(album.root / "a.png", ns=(1, 1))
+    run(album.config())
+    assert fake_encoder.photos == 5
+    assert sorted(album.captions.values()) == sorted(before.values())
+
+
 def test_a_touched_photo_keeps_a_caption_that_other_settings_made(album):
     run(album.config())
     before = album.records["a.png"]
