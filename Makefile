@@ -15,17 +15,20 @@ BATCH := .venv/bin/python -m batch
 # TensorFlow for NVIDIA GPUs is three times as large: only where a driver is present.
 REQUIREMENTS := $(if $(wildcard /proc/driver/nvidia/version),requirements-gpu.txt,requirements.txt)
 
-OPTIONS = $${FEATURES:+--features "$$FEATURES"} $${CAPTIONER:+--captioner "$$CAPTIONER"}
-FILTERS = $${INCLUDE:+--include "$$INCLUDE"} $${EXCLUDE:+--exclude "$$EXCLUDE"} $${LIMIT:+--limit "$$LIMIT"}
-RUN = $${OUT:+--out "$$OUT"} $${EXISTING:+--existing "$$EXISTING"} $${BEAMS:+--num-beams "$$BEAMS"} \
-	$(if $(DRY_RUN),--dry-run) $(if $(RETRY_FAILED),--retry-failed) $(if $(MOVED),--moved) $(if $(SHOW),--show)
-CORPUS = --captions "$$CAPTIONS" --photos "$$PHOTOS" --train-list "$$TRAIN_LIST" --dev-list "$$DEV_LIST"
+on = $(filter 1 yes true,$($(1)))
+OPTIONS = $${FEATURES:+--features="$$FEATURES"} $${CAPTIONER:+--captioner="$$CAPTIONER"}
+FILTERS = $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} $${LIMIT:+--limit="$$LIMIT"}
+RUN = $${OUT:+--out="$$OUT"} $${EXISTING:+--existing="$$EXISTING"} $${BEAMS:+--num-beams="$$BEAMS"} \
+	$(if $(call on,DRY_RUN),--dry-run) $(if $(call on,RETRY_FAILED),--retry-failed) \
+	$(if $(call on,MOVED),--moved) $(if $(call on,SHOW),--show)
+CORPUS = --captions="$$CAPTIONS" --photos="$$PHOTOS" --dev-list="$$DEV_LIST"
+PIP := .venv/bin/pip install --quiet --disable-pip-version-check --only-binary :all:
 
 .PHONY: help
 help: ## show this text
 	@echo 'Captions for whole photo archives.'
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo 'For make caption: DIR=folder of photos, and as you like OUT= FEATURES= CAPTIONER= INCLUDE=glob'
 	@echo '  EXCLUDE=glob LIMIT=n BEAMS=n DRY_RUN=1 SHOW=1 EXISTING=overwrite RETRY_FAILED=1 MOVED=1'
@@ -40,18 +43,18 @@ features: check-dir .venv/.installed ## only fill the feature cache with the pho
 
 .PHONY: demo
 demo: .venv/.demo ## caption a few photos that a Python package carries
-	@$(BATCH) caption --out outputs/demo --show --include astronaut.png --include camera.png \
+	@$(BATCH) caption --out outputs/demo --moved --show --include astronaut.png --include camera.png \
 		--include chelsea.png --include coffee.png --include motorcycle_left.png --include rocket.jpg \
 		-- "$$(.venv/bin/python -c 'import skimage; print(skimage.data_dir)')"
 
 .PHONY: train
-train: check-corpus .venv/.train ## train a captioner: CAPTIONS= PHOTOS= TRAIN_LIST= DEV_LIST= OUT=
-	@$(BATCH) train $(CORPUS) $${PRESET:+--preset "$$PRESET"} $${ENCODER:+--encoder "$$ENCODER"} \
-		$${FEATURES:+--features "$$FEATURES"} --out "$${OUT:?give OUT=a folder for the captioner}"
+train: check-train .venv/.train ## train a captioner: CAPTIONS= PHOTOS= TRAIN_LIST= DEV_LIST= OUT=
+	@$(BATCH) train $(CORPUS) --train-list="$$TRAIN_LIST" --out="$$OUT" \
+		$${PRESET:+--preset="$$PRESET"} $${ENCODER:+--encoder="$$ENCODER"} $${FEATURES:+--features="$$FEATURES"}
 
 .PHONY: evaluate
-evaluate: check-corpus .venv/.installed ## score a captioner: CAPTIONS= PHOTOS= TRAIN_LIST= DEV_LIST=
-	@$(BATCH) evaluate $(CORPUS) $(OPTIONS) $${OUT:+--out "$$OUT"} $${BEAMS:+--num-beams "$$BEAMS"}
+evaluate: check-corpus .venv/.train ## score a captioner: CAPTIONS= PHOTOS= DEV_LIST=
+	@$(BATCH) evaluate $(CORPUS) $(OPTIONS) $${OUT:+--out="$$OUT"} $${BEAMS:+--num-beams="$$BEAMS"}
 
 .PHONY: test
 test: .venv/.dev ## run every check and test
@@ -71,23 +74,30 @@ check-dir:
 
 .PHONY: check-corpus
 check-corpus:
-	@for name in CAPTIONS PHOTOS TRAIN_LIST DEV_LIST; do \
-		eval "[ -n \"\$$$$name\" ]" || { echo "give $$name=, see README.md, Training" >&2; exit 2; }; done
+	@for name in CAPTIONS PHOTOS DEV_LIST; do eval "value=\$$$$name"; \
+		[ -n "$$value" ] || { echo "give $$name=; README.md tells more, under Train your own" >&2; exit 2; }; done
 
-.venv/.installed: $(REQUIREMENTS) requirements-base.txt
+.PHONY: check-train
+check-train: check-corpus
+	@for name in TRAIN_LIST OUT; do eval "value=\$$$$name"; \
+		[ -n "$$value" ] || { echo "give $$name=; README.md tells more, under Train your own" >&2; exit 2; }; done
+
+.venv/.installed: $(REQUIREMENTS) requirements-base.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo 'Python 3.11 to 3.13 is needed; give PYTHON=/path/to/python3.11' >&2; exit 2; }
 	@echo 'setting up: the Python packages, once; a few minutes' >&2
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	$(PIP) -r $(REQUIREMENTS)
 	@touch $@
 
 .venv/.demo: .venv/.installed requirements-demo.txt
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-demo.txt
+	$(PIP) -r requirements-demo.txt
 	@touch $@
 
 .venv/.train: .venv/.installed requirements-train.txt
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-train.txt
+	$(PIP) -r requirements-train.txt
 	@touch $@
 
 .venv/.dev: .venv/.installed requirements-dev.txt requirements-demo.txt requirements-train.txt
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
 	@touch $@ .venv/.demo .venv/.train

@@ -118,14 +118,14 @@ def _add_corpus(parser: Any) -> None:
     add = parser.add_argument
     add("--captions", required=True, help="Flickr8k's token file: name#number, a tab, a caption")
     add("--photos", required=True, help="the folder of its photos")
-    add("--train-list", required=True, help="names of the photos to learn from, one a line")
-    add("--dev-list", required=True, help="names of the photos to validate on, one a line")
+    add("--dev-list", required=True, help="names of the photos to score on, one a line")
     add("--features", default=FEATURES, help="where the feature cache is kept")
 
 
 def _add_train(parser: Any) -> None:
     _add_corpus(parser)
     add = parser.add_argument
+    add("--train-list", required=True, help="names of the photos to learn from, one a line")
     add("--preset", default=PRESET, help="sizes, rates and passes, as JSON")
     add("--encoder", default="imagenet", help="weights to start from: imagenet, or a file")
     add("--out", required=True, help="the captioner's folder")

@@ -29,6 +29,7 @@ class Shard:
     """The records of some photos, in their order, and how many of them had to be encoded."""
 
     records: list[Record]
+    captioned: int  # now; the others that have a caption took one over
     encoded: int
 
 
@@ -96,7 +97,9 @@ class Stage:
         ids = [photo_id for photo_id in wanted if photo_id in features]
         texts = self.captioner.caption(np.stack([features[i] for i in ids])) if ids else []
         captions = dict(zip(ids, texts, strict=True))
-        return Shard([self._record(photo, captions, known) for photo in loaded], encoded)
+        records = [self._record(photo, captions, known) for photo in loaded]
+        captioned = sum(record.photo_id in captions for record in records)
+        return Shard(records, captioned, encoded)
 
     def _encode_again(self, photos: Sequence[Photo]) -> dict[str, np.ndarray]:
         """Encode photos whose features were damaged on disk."""

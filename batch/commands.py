@@ -7,6 +7,7 @@ from batch.config import Config, captioner_folder, default_out
 from batch.corpora.corpus import Corpus
 from batch.quiet import start_tensorflow
 from batch.summary import COMPLETE
+from batch.text import printable
 
 # Modules that need TensorFlow, Parquet or plots are imported by the command that needs them:
 # `--help` and wrong arguments are answered at once.
@@ -93,7 +94,7 @@ def _config(options: argparse.Namespace) -> Config:
 
 
 def _search(options: argparse.Namespace) -> dict[str, object]:
-    names = ("num_beams", "max_length", "length_penalty", "no_repeat_ngram")
+    names = ("num_beams", "max_length")
     given = {name: getattr(options, name, None) for name in names}
     return {name: value for name, value in given.items() if value is not None}
 
@@ -101,9 +102,9 @@ def _search(options: argparse.Namespace) -> dict[str, object]:
 def _corpus(options: argparse.Namespace) -> Corpus:
     from batch.corpora.flickr8k import read_flickr8k
 
-    return read_flickr8k(options.captions, options.train_list, options.dev_list)
+    return read_flickr8k(options.captions, getattr(options, "train_list", None), options.dev_list)
 
 
 def _tell_unlisted(folders: list[str]) -> None:
     for folder in folders:
-        print(f"cannot list the folder {folder}", file=sys.stderr)
+        print(f"cannot list the folder {printable(folder)}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """What a run is asked to do."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,17 +31,12 @@ class Config:
     moved: bool = False  # the archive of this OUT has another place now
     search: dict[str, Any] = field(default_factory=dict)  # settings of SearchConfig to change
 
-    def check(self) -> None:
+    def check(self, *, writes_out: bool = True) -> None:
         """Raise ArchiveError where results would land among the photos, or names mean nothing."""
-        root = os.path.realpath(self.archive)
-        if not os.path.isdir(root):
+        if not os.path.isdir(self.archive):
             raise ArchiveError(f"{self.archive!r} is not a folder; give DIR= the folder of photos")
-        for what, folder in (("OUT", self.out), ("FEATURES", self.features)):
-            if is_within(folder, root):
-                raise ArchiveError(
-                    f"{what} is {folder!r}, inside the photo folder, which is never written to; "
-                    f"give {what}= another place"
-                )
+        places = {"FEATURES": self.features} | ({"OUT": self.out} if writes_out else {})
+        keep_out_of(self.archive, places)
         if not os.path.isdir(self.captioner):
             raise ArchiveError(
                 f"no captioner {self.captioner!r}; give the name of one in {PRETRAINED!r} "
@@ -48,11 +44,26 @@ class Config:
             )
 
 
+def keep_out_of(photos: str, places: Mapping[str, str]) -> None:
+    """Raise ArchiveError where a place that is written to, by its name, is among the photos."""
+    for name, place in places.items():
+        if is_within(place, photos):
+            raise ArchiveError(
+                f"{name} is {place!r}, inside the photo folder, which is never written to; "
+                f"give {name}= another place"
+            )
+
+
 def is_within(path: str, folder: str) -> bool:
-    """Tell whether a path lies in a folder, or is it, once links are followed."""
-    return os.path.commonpath(
-        [os.path.realpath(path), os.path.realpath(folder)]
-    ) == os.path.realpath(folder)
+    """Tell whether a path lies in a folder, or is it; links and disks that ignore case included."""
+    place = os.path.realpath(path)
+    while True:
+        if os.path.exists(place) and os.path.samefile(place, folder):
+            return True
+        above = os.path.dirname(place)
+        if above == place:
+            return False
+        place = above
 
 
 def default_out(archive: str) -> str:
@@ -63,4 +74,8 @@ def default_out(archive: str) -> str:
 def captioner_folder(name: str) -> str:
     """Find a captioner: the name of one that ships, or the path of a folder."""
     shipped = os.path.join(PRETRAINED, name)
-    return shipped if os.path.isdir(shipped) else name
+    return shipped if os.path.basename(name) == name and _has_config(shipped) else name
+
+
+def _has_config(folder: str) -> bool:
+    return os.path.isfile(os.path.join(folder, "config.json"))

@@ -1,13 +1,13 @@
 """The curve of a training: loss and scores by passes, as a table and as a picture."""
 
-import csv
-import io
 import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from manifests.durable import atomic_write
 
@@ -41,13 +41,10 @@ def write_curves(history: History, folder: str) -> None:
 
 
 def _write_table(history: History, path: Path) -> None:
-    columns = dict.fromkeys(name for row in history for name in row)
+    table = pd.DataFrame(history)
+    table.insert(0, "pass", range(1, len(table) + 1))
     with atomic_write(path) as file:
-        text = io.TextIOWrapper(file, "utf-8", newline="")
-        writer = csv.DictWriter(text, ["pass", *columns], restval="")
-        writer.writeheader()
-        writer.writerows({"pass": number, **row} for number, row in enumerate(history, 1))
-        text.detach()  # writes the rest; the file is not ours to close
+        table.to_csv(file, index=False, lineterminator="\r\n")
 
 
 def _draw(history: History) -> "Figure":

@@ -50,6 +50,9 @@ def explained(data: bytes, name: str = "") -> Iterator[None]:
     except Image.DecompressionBombError as error:
         text = "has more pixels than can be decoded safely: save a smaller copy"
         raise PhotoError("too_large", text) from error
+    except MemoryError as error:
+        text = "needs more memory than there is: close other programs and run again"
+        raise PhotoError("io", text) from error
     except Exception as error:
         raise _explain(error, data, os.path.splitext(name)[1].lower()) from error
 

@@ -1,6 +1,7 @@
 """What this machine's processor or GPU is good at."""
 
 import os
+from typing import Any
 
 
 def has_bfloat16() -> bool:
@@ -11,21 +12,24 @@ def has_bfloat16() -> bool:
     asked = os.environ.get("PRECISION", "")
     if asked in ("float32", "bfloat16"):
         return asked == "bfloat16"
-    return _gpu_has_bfloat16() or _cpu_has_bfloat16()
-
-
-def _gpu_has_bfloat16() -> bool:
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    return any(found.get("compute_capability", (0, 0)) >= (8, 0) for found in details)
+    return all(map(_gpu_has_bfloat16, gpus)) if gpus else _cpu_has_bfloat16()
 
 
-def _cpu_has_bfloat16() -> bool:
+def _gpu_has_bfloat16(gpu: Any) -> bool:
+    import tensorflow as tf
+
+    capability = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+    return bool(capability >= (8, 0))
+
+
+def _cpu_has_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
+    """Read what Linux says of an x86 processor; others compute in float32."""
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        with open(cpuinfo, encoding="ascii", errors="replace") as file:
             flags = next((line for line in file if line.startswith("flags")), "")
     except OSError:
         return False
-    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags.split()))
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))

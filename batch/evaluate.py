@@ -1,19 +1,19 @@
 """Score a captioner on photos that people have captioned, and show where it does well or badly.
 
-Writes scores.json, captions.csv with a row a photo, and index.html to look at.
+Writes scores.json, scored.csv with a row a photo, and index.html to look at.
 """
 
 import csv
-import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from tqdm import tqdm
 
 from batch.caption import Stage
-from batch.config import is_within
+from batch.config import keep_out_of
 from batch.corpora.corpus import CaptionedPhoto
 from batch.damage import PhotoError
 from batch.errors import ArchiveError
@@ -43,7 +43,8 @@ def evaluate(
     METEOR is for English alone. Raises ArchiveError naming a photo that cannot be read or has no
     captions, CheckpointError where the captioner cannot be loaded.
     """
-    _check(photos, folder, {"the features": cache_root, "the results": out})
+    _check(photos)
+    keep_out_of(folder, {"FEATURES": cache_root, "OUT": out})
     stage = Stage.load(captioner_folder, cache_root, search)
     captions = _caption(stage, photos, folder)
     fingerprint = captioner_fingerprint(captioner_folder)
@@ -52,15 +53,12 @@ def evaluate(
     return evaluation
 
 
-def _check(photos: Sequence[CaptionedPhoto], folder: str, places: Mapping[str, str]) -> None:
+def _check(photos: Sequence[CaptionedPhoto]) -> None:
     if not photos:
         raise ArchiveError("there are no photos to score captions on")
     for photo in photos:
         if not photo.captions:
             raise ArchiveError(f"{photo.path}: nobody's caption to compare with; leave it out")
-    for what, place in places.items():
-        if is_within(place, folder):
-            raise ArchiveError(f"{place!r} is inside the photo folder; give {what} another place")
 
 
 def _caption(stage: Stage, photos: Sequence[CaptionedPhoto], folder: str) -> dict[str, Record]:
@@ -81,7 +79,7 @@ def _caption(stage: Stage, photos: Sequence[CaptionedPhoto], folder: str) -> dic
 def _write(evaluation: Evaluation, folder: str, out: str) -> None:
     os.makedirs(out, exist_ok=True)
     write_json(Path(out, "scores.json"), evaluation.as_json())
-    _write_captions(Path(out, "captions.csv"), evaluation.photos)
+    _write_captions(Path(out, "scored.csv"), evaluation.photos)
     page = evaluation_page(
         f"{evaluation.captioner} on {len(evaluation.photos):,} photos",
         evaluation.language,
@@ -95,12 +93,10 @@ def _write(evaluation: Evaluation, folder: str, out: str) -> None:
 
 def _write_captions(path: Path, photos: Iterable[Judged]) -> None:
     """Write a CSV file that a spreadsheet opens safely, as the manifest's view is."""
+    table = pd.DataFrame(map(_row, photos), columns=COLUMNS)
+    options = {"quoting": csv.QUOTE_ALL, "lineterminator": "\r\n", "errors": "backslashreplace"}
     with atomic_write(path) as file:
-        text = io.TextIOWrapper(file, "utf-8-sig", errors="backslashreplace", newline="")
-        writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(map(_row, photos))
-        text.detach()  # writes the rest; the file is not ours to close
+        table.to_csv(file, index=False, encoding="utf-8-sig", **options)
 
 
 def _row(photo: Judged) -> list[str]:

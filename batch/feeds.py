@@ -9,6 +9,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from batch.encode import THREADS
+from batch.errors import ArchiveError
 from batch.features import FeatureCache
 from batch.photos import open_upright
 from batch.recipe import Recipe
@@ -38,7 +39,9 @@ def from_cache(cache: FeatureCache) -> Look:
     """See photos as their cached features, float16 (photos, 8, 8, 2048)."""
 
     def look(photos: Sequence[TrainingPhoto], _: Any) -> np.ndarray:
-        features = cache.read(photo.photo_id for photo in photos)
+        features = cache.read({photo.photo_id for photo in photos})
+        if any(photo.photo_id not in features for photo in photos):
+            raise ArchiveError(f"{cache.folder}: damaged features; run again to make them anew")
         return np.stack([features[photo.photo_id] for photo in photos])
 
     return look

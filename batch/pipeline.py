@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from batch.config import Config
 from batch.lock import locked
-from batch.plan import Plan, make_plan, settle_absent
+from batch.plan import Plan, carried, make_plan, settle_absent
 from batch.quiet import start_tensorflow
 from batch.results import Previous, Results
 from batch.scan import Photo, scan
@@ -30,13 +30,18 @@ def run(config: Config) -> Summary:
     with locked(config.out):
         results = Results(config.out, config.archive)
         summary = Summary(config.archive, os.path.join(config.out, "captions.csv"))
-        previous = results.read(moved=config.moved)
+        results.claim(moved=config.moved)
         with results.noted(summary):
+            previous = results.read()
             plan = plan_run(config, previous, summary)
             new = []
             for shard in progress(caption_shards(plan, config), len(plan.todo), "captioning"):
-                results.keep(shard.records)
-                new += shard.records
+                records = [
+                    carried(record, plan.old.get(record.raw_path)) for record in shard.records
+                ]
+                results.keep(records)
+                new += records
+                summary.captioned += shard.captioned
                 summary.encoded += shard.encoded
             there = [*plan.kept, *new]
             absent, summary.moved = settle_absent(
@@ -54,7 +59,7 @@ def encode_archive(config: Config) -> Summary:
     """
     from batch.encode import fill_cache
 
-    config.check()
+    config.check(writes_out=False)
     summary = Summary(config.archive, config.features, verb="encoded")
     photos = tuple(find_photos(config, summary))
     statuses: Counter[str] = Counter()

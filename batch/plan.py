@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from batch.scan import Photo
 from manifests.record import FINAL, Record, Status
@@ -16,6 +17,7 @@ class Plan:
     todo: tuple[Photo, ...]
     kept: tuple[Record, ...]
     absent: tuple[Record, ...]  # rows of the last run whose path was not among the photos found
+    old: Mapping[bytes, Record]  # raw path -> the row of the last run, of those to do
     known: Mapping[str, Record]  # photo identity -> a row that has its caption
 
 
@@ -30,26 +32,48 @@ def make_plan(
     absent = {record.raw_path: record for record in previous}
     todo: list[Photo] = []
     kept: list[Record] = []
+    old: dict[bytes, Record] = {}
     for photo in photos:
         record = absent.pop(photo.raw_path, None)
         if record and not overwrite and _is_done(record, photo, retry_failed):
             kept.append(_found_again(record))
         else:
             todo.append(photo)
+            if record:
+                old[photo.raw_path] = record
     known = {record.photo_id: record for record in previous if record.photo_id and record.caption}
-    return Plan(tuple(todo), tuple(kept), tuple(absent.values()), {} if overwrite else known)
+    return Plan(tuple(todo), tuple(kept), tuple(absent.values()), old, {} if overwrite else known)
 
 
 def _is_done(record: Record, photo: Photo, retry_failed: bool) -> bool:
     if (record.size, record.mtime_ns) != (photo.size, photo.mtime_ns):
         return False
-    return record.caption is not None or (record.status in FINAL and not retry_failed)
+    if record.status in FINAL:
+        return not retry_failed
+    return not record.failed and record.caption is not None
 
 
 def _found_again(record: Record) -> Record:
     """Take back a photo that was missing, as it was."""
     back = record.status is Status.MISSING
     return replace(record, status=Status.CAPTIONED, error=None) if back else record
+
+
+def carried(record: Record, old: Record | None) -> Record:
+    """Keep the old caption of a photo that could not be read this time, beside what went wrong.
+
+    Not of one that was changing: its bytes may be another photo's by now.
+    """
+    passing = (Status.IO, Status.DENIED, Status.VANISHED)
+    if old is None or old.caption is None or record.status not in passing:
+        return record
+    return replace(
+        old,
+        status=record.status,
+        error=record.error,
+        size=record.size,
+        mtime_ns=record.mtime_ns,
+    )
 
 
 def settle_absent(
@@ -70,10 +94,11 @@ def settle_absent(
     arrived = Counter(
         record.photo_id for record in there if committed.get(record.raw_path) != record.photo_id
     )
+    is_gone = _gone_from(archive)
     rows: list[Record] = []
     moved = 0
     for record in absent:
-        if not _is_gone(os.path.join(os.fsencode(archive), record.raw_path)):
+        if not is_gone(record.raw_path):
             rows.append(record)
         elif record.photo_id and arrived[record.photo_id]:
             arrived[record.photo_id] -= 1
@@ -83,11 +108,24 @@ def settle_absent(
     return rows, moved
 
 
-def _is_gone(path: bytes) -> bool:
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
+def _gone_from(archive: str) -> Callable[[bytes], bool]:
+    """Tell which raw paths are gone, by the exact bytes of the names in their folder.
+
+    Asking for the path itself would find `img.jpg` for `IMG.JPG` on disks that ignore case.
+    """
+
+    @lru_cache(maxsize=64)  # rows come folder by folder
+    def names(folder: bytes) -> frozenset[bytes]:
+        return frozenset(os.listdir(os.path.join(os.fsencode(archive), folder)))
+
+    def is_gone(raw_path: bytes) -> bool:
+        folder, name = os.path.split(raw_path)
+        try:
+            there = name in names(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False  # cannot be told
+        return not there or os.path.isdir(os.path.join(os.fsencode(archive), raw_path))
+
+    return is_gone

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 from batch.config import Config
 from batch.pipeline import plan_run
@@ -21,7 +22,8 @@ def describe(config: Config) -> str:
     config.check()
     summary = Summary(config.archive, os.path.join(config.out, "captions.csv"))
     results = Results(config.out, config.archive)
-    plan = plan_run(config, results.read(moved=config.moved), summary)
+    results.claim(moved=config.moved)
+    plan = plan_run(config, results.read(), summary)
     rate = results.rate() or PHOTOS_PER_SECOND
     failed = sum(record.failed for record in plan.kept)
     lines = [
@@ -30,10 +32,15 @@ def describe(config: Config) -> str:
         f"captioned before    {len(plan.kept) - failed:>10,}",
         f"failed before       {failed:>10,}",
         f"new or changed      {len(plan.todo):>10,}",
+        f"cache now           {_size(config.features) / 1e9:>10,.2f} GB",
         f"cache to add        {len(plan.todo) * CACHE_BYTES / 1e9:>10,.2f} GB at most",
-        f"time to expect      {_duration(len(plan.todo) / rate):>10} at {rate:.0f} photos/s",
+        f"time to expect      {_duration(len(plan.todo) / rate):>10} at most ({rate:.0f} photos/s)",
     ]
     return "\n".join(lines + [f"cannot list         {folder}" for folder in summary.unlisted])
+
+
+def _size(folder: str) -> int:
+    return sum(path.stat().st_size for path in Path(folder).rglob("*.parquet"))
 
 
 def _formats(*paths: Iterable[str]) -> list[str]:

@@ -39,6 +39,10 @@ class Recipe:
     phases: tuple[Phase, ...] = (Phase(5, 5e-4), Phase(7, 5e-4, 1e-4))
     search: SearchConfig = field(default_factory=SearchConfig)
 
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ValueError("a recipe has at least one phase")
+
     @classmethod
     def read(cls, path: str) -> "Recipe":
         """Read a preset file. Raises ArchiveError naming what is not understood."""

@@ -9,16 +9,18 @@ last_run.json      how the last run went
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from batch.errors import ArchiveError
 from batch.summary import Summary
-from manifests.csv_view import write_csv
-from manifests.durable import remove_leftovers, write_json
+from manifests.csv_view import csv_sha256, write_csv
+from manifests.durable import remove_leftovers, sha256_file, write_json
+from manifests.errors import ManifestError
 from manifests.manifest import read_archive, read_records, write_records
 from manifests.record import Record, sort_key
 
@@ -41,53 +43,81 @@ class Results:
         self.manifest = Path(out, "captions.parquet")
         self.csv = Path(out, "captions.csv")
         self.last_run = Path(out, "last_run.json")
-        self.parts = Path(out, ".parts")
-        self._csv_sha256 = self._note().get("csv_sha256")
+        self._parts_root = Path(out, ".parts")
+        self._csv_hashes = list(self._note().get("csv_sha256") or [])  # of what we wrote ourselves
+        self._committed: list[Record] = []
         self._next_part = 0
 
-    def read(self, *, moved: bool) -> Previous:
-        """Read the rows of earlier runs, an unfinished one's too.
+    @cached_property
+    def parts(self) -> Path:
+        """Where this run's shards go. They extend one manifest: another one makes them void."""
+        extends = sha256_file(self.manifest)[:16] if self.manifest.exists() else "first"
+        return self._parts_root / extends
 
-        Raises ArchiveError where they are another archive's (`moved` says that it is the same one
-        in another place), ManifestError where they are damaged.
+    def claim(self, *, moved: bool) -> None:
+        """Raise ArchiveError where the folder holds another archive's captions.
+
+        `moved` says that it is the same archive in another place.
         """
-        committed = self._read(self.manifest, moved)
-        parts = sorted(self.parts.glob("*.parquet"))
-        self._next_part = 1 + int(parts[-1].stem) if parts else 0
+        for path in (self.manifest, *self._shards()):
+            try:
+                theirs = read_archive(path)
+            except (FileNotFoundError, ManifestError):
+                continue  # there is none yet, or `read` will tell what is wrong with it
+            if theirs != self.archive and not moved:
+                raise ArchiveError(
+                    f"{self.manifest.parent} holds the captions of {theirs}; give OUT= another "
+                    "folder, or MOVED=1 where that archive has moved here"
+                )
+
+    def read(self) -> Previous:
+        """Read the rows of earlier runs, an unfinished one's too. Raises ManifestError."""
+        self._committed = read_records(self.manifest) if self.manifest.exists() else []
+        committed = {record.raw_path: record for record in self._committed}
         rows = dict(committed)
-        for part in parts:
-            rows |= self._read(part, moved)
+        for part in self._shards():
+            self._next_part = int(part.stem) + 1
+            rows |= {record.raw_path: record for record in read_records(part)}
         return Previous(
             sorted(rows.values(), key=sort_key),
             {raw_path: record.photo_id for raw_path, record in committed.items()},
         )
 
-    def _read(self, path: Path, moved: bool) -> dict[bytes, Record]:
-        if not path.exists():
-            return {}
-        theirs = read_archive(path)
-        if theirs != self.archive and not moved:
-            raise ArchiveError(
-                f"{path.parent} holds the captions of {theirs}; give OUT= another folder, "
-                "or MOVED=1 where that archive has moved here"
-            )
-        return {record.raw_path: record for record in read_records(path)}
+    def _shards(self) -> list[Path]:
+        return sorted(self.parts.glob("[0-9]*.parquet"))
 
     def keep(self, records: Sequence[Record]) -> None:
         """Keep the rows of a shard, so that an interrupted run need not do them again."""
-        self.parts.mkdir(exist_ok=True)
+        self.parts.mkdir(parents=True, exist_ok=True)
         write_records(self.parts / f"{self._next_part:06d}.parquet", records, self.archive)
         self._next_part += 1
 
-    def commit(self, records: Sequence[Record]) -> str | None:
-        """Write the manifest and its CSV view.
+    def commit(self, records: Iterable[Record]) -> str | None:
+        """Write the manifest and its CSV view, where they are to say something new.
 
         A CSV that a person has edited is kept under another name, which is returned.
         """
-        write_records(self.manifest, records, self.archive)
-        written = write_csv(self.csv, records, self._csv_sha256)
-        self._csv_sha256 = written.sha256
-        shutil.rmtree(self.parts, ignore_errors=True)
+        ordered = sorted(records, key=sort_key)
+        set_aside = None
+        if not self._says(ordered):
+            # Noted down beforehand: a run that is killed from here on must know its own CSV again.
+            self._csv_hashes.append(csv_sha256(ordered))
+            write_json(self.last_run, self._note() | {"csv_sha256": self._csv_hashes})
+            write_records(self.manifest, ordered, self.archive)
+            set_aside = self._write_csv(ordered)
+        shutil.rmtree(self._parts_root, ignore_errors=True)
+        return set_aside
+
+    def _says(self, ordered: list[Record]) -> bool:
+        """Tell whether both views are there and hold these rows already."""
+        there = self.manifest.exists() and self.csv.exists()
+        there = there and len(self._csv_hashes) == 1  # more: a run stopped before it wrote the CSV
+        return there and ordered == self._committed and read_archive(self.manifest) == self.archive
+
+    def _write_csv(self, ordered: list[Record]) -> str | None:
+        found = sha256_file(self.csv) if self.csv.exists() else None
+        written = write_csv(self.csv, ordered, found if found in self._csv_hashes else None)
+        self._csv_hashes = [written.sha256]
         return written.set_aside
 
     @contextmanager
@@ -102,7 +132,7 @@ class Results:
             summary.fail(error)
             raise
         finally:
-            write_json(self.last_run, summary.as_dict() | {"csv_sha256": self._csv_sha256})
+            write_json(self.last_run, summary.as_dict() | {"csv_sha256": self._csv_hashes})
 
     def rate(self) -> float | None:
         """Photos a second of the last run, where it encoded enough of them to tell."""

@@ -187,5 +187,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def _matches(relative: str, globs: tuple[str, ...]) -> bool:
-    name = relative.rpartition("/")[2]
-    return any(fnmatchcase(relative, glob) or fnmatchcase(name, glob) for glob in globs)
+    path = relative.casefold()  # IMG_1.JPG is a *.jpg to everyone
+    name = path.rpartition("/")[2]
+    folded = [glob.casefold() for glob in globs]
+    return any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in folded)

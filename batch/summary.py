@@ -41,8 +41,8 @@ class Summary:
         """Count the rows of the manifest to be."""
         there = [*new, *kept]
         self.photos = len(there)
-        self.captioned = sum(record.status is Status.CAPTIONED for record in new)
-        self.unchanged = len(kept)
+        took_over = sum(record.status is Status.CAPTIONED for record in new) - self.captioned
+        self.unchanged = len(kept) + took_over
         self.missing = sum(record.status is Status.MISSING for record in absent)
         self.failed = Counter(record.status.value for record in there if record.failed)
         self._end()

@@ -93,13 +93,10 @@ def remove_leftovers(folder: Path, older_than: float | None = None) -> int:
     Another run's file in the making looks the same: hold the folder's lock, or take only those
     `older_than` some seconds.
     """
-    leftovers = [
-        entry
-        for entry in folder.iterdir()
-        if entry.name.startswith(_PREFIX)
-        and entry.name.endswith(_SUFFIX)
-        and (older_than is None or time.time() - entry.stat().st_mtime > older_than)
-    ]
-    for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
-    return len(leftovers)
+    removed = 0
+    for entry in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with suppress(FileNotFoundError):  # its own run has just finished it
+            if older_than is None or time.time() - entry.stat().st_mtime > older_than:
+                entry.unlink()
+                removed += 1
+    return removed

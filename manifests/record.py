@@ -20,8 +20,6 @@ class Status(StrEnum):
     MISSING = "missing"
 
 
-STATUSES: Final = tuple(Status)
-
 FINAL: Final = frozenset(
     {Status.UNREADABLE, Status.TRUNCATED, Status.TOO_LARGE, Status.UNSUPPORTED}
 )

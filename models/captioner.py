@@ -114,12 +114,12 @@ class Captioner:
         """Write the folder in half precision, the encoder too where one is given."""
         home = Path(folder)
         home.mkdir(parents=True, exist_ok=True)
-        config = json.dumps(asdict(self.config), indent=2, ensure_ascii=False)
-        (home / CONFIG_FILE).write_text(f"{config}\n", encoding="utf-8")
         (home / VOCABULARY_FILE).write_text(self.vocabulary.to_text(), encoding="utf-8")
         save_variables(self.decoder.weights, home / DECODER_FILE, half=True)
         if encoder is not None:
             save_variables(encoder.weights, home / ENCODER_FILE, half=True)
+        config = json.dumps(asdict(self.config), indent=2, ensure_ascii=False)
+        (home / CONFIG_FILE).write_text(f"{config}\n", encoding="utf-8")
 
     def caption(self, features: np.ndarray) -> list[Caption]:
         """Caption photos by their features (photos, 8, 8, 2048), any number, any float type.

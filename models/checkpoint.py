@@ -1,7 +1,9 @@
 """Arrays of a model to an HDF5 file and back, by name: no code is stored, none is ever run."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -15,11 +17,22 @@ _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
 
 def save_variables(variables: Sequence[Any], path: str | os.PathLike[str], *, half: bool) -> None:
     """Write each Keras variable under its path; `half` stores floats as float16, for shipping."""
-    with h5py.File(path, "w") as file:
+    with _whole(path) as file:
         for variable in variables:
             value = np.asarray(variable)
             small = half and np.issubdtype(value.dtype, np.floating)
             file.create_dataset(variable.path, data=value.astype(np.float16) if small else value)
+
+
+@contextmanager
+def _whole(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """Give an HDF5 file that takes the place of `path` only when it is whole and on the disk."""
+    temporary = Path(f"{os.fspath(path)}.new")
+    with h5py.File(temporary, "w") as file:
+        yield file
+    with temporary.open("rb+") as written:
+        os.fsync(written.fileno())
+    temporary.replace(path)
 
 
 def load_variables(variables: Sequence[Any], path: str | os.PathLike[str]) -> None:
@@ -74,7 +87,7 @@ def save_state(variables: Sequence[Any], path: str | os.PathLike[str], progress:
     By place, not by path: Keras numbers unnamed variables as a process makes them, and a training
     that goes on in another process makes fewer of them.
     """
-    with h5py.File(path, "w") as file:
+    with _whole(path) as file:
         for place, variable in enumerate(variables):
             file.create_dataset(f"{place:05d}", data=np.asarray(variable))
         file.attrs["progress"] = progress

@@ -98,9 +98,19 @@ def test_without_a_folder_the_usage_is_told_and_the_exit_code_is_2(home, goal, a
 @pytest.mark.parametrize("goal", ["train", "evaluate"])
 def test_without_a_corpus_what_is_missing_is_told_and_the_exit_code_is_2(home, goal):
     assert make(home, goal).stderr.startswith("give CAPTIONS=")
-    found = make(home, goal, "CAPTIONS=a b.txt", "PHOTOS=c")
-    assert found.stderr.startswith("give TRAIN_LIST=")
+    found = make(home, goal, "CAPTIONS=a b.txt", "PHOTOS=$(touch pwned)")
+    assert found.stderr.startswith("give DEV_LIST=")
     assert found.returncode == 2
+    assert not list(home.rglob("pwned"))
+
+
+def test_a_training_needs_a_list_and_a_folder_too(home):
+    corpus = [f"{name}=`touch pwned`" for name in ("CAPTIONS", "PHOTOS", "DEV_LIST")]
+    assert make(home, "train", *corpus).stderr.startswith("give TRAIN_LIST=")
+    found = make(home, "train", *corpus, "TRAIN_LIST=a b")
+    assert found.stderr.startswith("give OUT=")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert not list(home.rglob("pwned"))
 
 
 FOLDERS = [
@@ -150,6 +160,22 @@ def test_a_folder_named_like_an_option_is_a_folder(home, captioner):
     found = make(home, "caption", "DIR=-x", f"CAPTIONER={captioner}", "DRY_RUN=1")
     assert (found.returncode, found.stderr) == (0, "")
     assert re.search(r"^photos found +1$", found.stdout, re.MULTILINE)
+
+
+def test_results_may_be_named_like_an_option(home, tmp_path, captioner):
+    draw(tmp_path / "photos" / "a.png")
+    asked = ["caption", f"DIR={tmp_path / 'photos'}", f"CAPTIONER={captioner}", "INCLUDE=-*"]
+    found = make(home, *asked, "OUT=--help")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout == "0 photos, nothing new: --help/captions.csv\n"
+
+
+def test_a_switch_that_is_off_is_off(home, tmp_path, captioner):
+    (tmp_path / "photos").mkdir()
+    asked = ["caption", f"DIR={tmp_path / 'photos'}", f"CAPTIONER={captioner}"]
+    found = make(home, *asked, f"OUT={tmp_path / 'out'}", "DRY_RUN=0", "SHOW=")
+    assert found.stdout.startswith("0 photos, nothing new: ")
+    assert make(home, *asked, "DRY_RUN=yes").stdout.startswith("photos found")
 
 
 def test_options_are_passed_on_whole(home, tmp_path, captioner):

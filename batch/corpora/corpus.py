@@ -1,6 +1,5 @@
 """What every caption corpus is read into: photos with their captions, split by photo."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,9 +34,3 @@ class Corpus:
         """All captions of the training split."""
         for photo in self.train:
             yield from photo.captions
-
-
-def split_by_name(path: str, dev_share: float) -> bool:
-    """Tell whether a photo is for validation: by its name alone, so that it stays where it is."""
-    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") < dev_share * 2**64

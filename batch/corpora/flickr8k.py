@@ -8,14 +8,15 @@ from collections import defaultdict
 from batch.corpora.corpus import CaptionedPhoto, Corpus, CorpusError
 
 
-def read_flickr8k(token_file: str, train_list: str, dev_list: str) -> Corpus:
-    """Read the captions of the photos that the two lists name, in the order of the lists.
+def read_flickr8k(token_file: str, train_list: str | None, dev_list: str) -> Corpus:
+    """Read the captions of the photos that the lists name; without a train list, for scoring alone.
 
     Raises CorpusError naming the file and the line that is not as it should be, or the photo of a
     list that has no caption.
     """
     captions = read_tokens(token_file)
-    return Corpus(_split(captions, train_list), _split(captions, dev_list))
+    train = _split(captions, train_list) if train_list else ()
+    return Corpus(train, _split(captions, dev_list))
 
 
 def read_tokens(token_file: str) -> dict[str, tuple[str, ...]]:

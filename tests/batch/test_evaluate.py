@@ -112,7 +112,7 @@ class Run:
     @property
     def rows(self):
         """What captions.csv holds."""
-        with (self.out / "captions.csv").open(newline="", encoding="utf-8-sig") as file:
+        with (self.out / "scored.csv").open(newline="", encoding="utf-8-sig") as file:
             return list(csv.DictReader(file))
 
     @property

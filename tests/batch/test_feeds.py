@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from batch.errors import ArchiveError
 from batch.features import SHAPE, FeatureCache
 from batch.feeds import (
     TrainingPhoto,
@@ -120,6 +121,12 @@ def test_cached_features_are_seen_in_the_order_of_the_photos(tmp_path):
     seen = from_cache(cache)([photos(4)[i] for i in (2, 0, 3, 2)], None)
     assert (seen.dtype, seen.shape) == (np.float16, (4, *SHAPE))
     assert seen[:, 0, 0, 0].tolist() == [2, 0, 3, 2]
+
+
+def test_features_that_were_lost_are_told_with_what_to_do(tmp_path):
+    cache = FeatureCache(str(tmp_path))
+    with pytest.raises(ArchiveError, match="run again"):
+        from_cache(cache)(photos(2), None)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.corpora.corpus import CaptionedPhoto, Corpus, CorpusError, split_by_name
+from batch.corpora.corpus import CaptionedPhoto, Corpus, CorpusError
 from batch.corpora.flickr8k import read_flickr8k, read_tokens
 from batch.errors import ArchiveError
 
@@ -109,14 +109,10 @@ def test_the_training_captions_are_those_of_the_training_split_alone():
     assert list(corpus.captions()) == ["one", "two", "three"]
 
 
-def test_a_photo_stays_in_its_split_whatever_else_is_in_the_corpus():
-    names = [f"{number}.jpg" for number in range(2000)]
-    dev = {name for name in names if split_by_name(name, 0.1)}
-    assert 140 < len(dev) < 260
-    assert dev <= {name for name in names if split_by_name(name, 0.2)}
-    assert not any(split_by_name(name, 0.0) for name in names)
-    assert all(split_by_name(name, 1.0) for name in names)
-    assert split_by_name("caf\udce9.jpg", 1.0)
+def test_for_scoring_alone_no_list_to_learn_from_is_needed(put):
+    corpus = read_flickr8k(put("tokens", TOKENS), None, put("dev", "cat.jpg\n"))
+    assert corpus.train == ()
+    assert [photo.path for photo in corpus.dev] == ["cat.jpg"]
 
 
 @pytest.mark.skipif(not TEXTS.is_dir(), reason="Flickr8k is not here: ../shared/data/flickr8k")

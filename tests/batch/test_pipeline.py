@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import batch.caption
 import batch.encode
+import batch.photos
 import batch.results
 from batch.errors import ArchiveError, LockedError
 from batch.features import FeatureCache
@@ -159,7 +160,7 @@ def test_a_renamed_folder_takes_its_captions_along(album, fake_encoder, stub_cap
     assert album.captions == {
         path.replace("2019", "holidays"): caption for path, caption in sorted(before.items())
     }
-    assert (summary.moved, summary.missing, summary.unchanged) == (2, 0, 3)
+    assert (summary.moved, summary.missing, summary.captioned, summary.unchanged) == (2, 0, 0, 5)
     assert fake_encoder.photos == stub_captioner.asked == 5
 
 
@@ -587,6 +588,29 @@ def test_failed_photos_are_told_each_time_and_tried_again_when_asked(album, monk
     assert loaded == ["bad.jpg"]
 
 
+def test_a_caption_outlives_a_disk_that_fails_for_a_while(album, monkeypatch):
+    run(album.config())
+    before = album.captions
+    os.utime(album.root / "a.png", ns=(1, 1))
+
+    def fail(path, *rest):
+        if str(path).endswith("/a.png"):
+            raise OSError(5, "Input/output error")
+        return opened(path, *rest)
+
+    opened = os.open
+    monkeypatch.setattr(batch.photos, "PAUSE", 0.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "open", fail)
+        for _ in range(2):
+            assert run(album.config()).exit_code == 3
+            row = album.records["a.png"]
+            assert (row.status, row.caption) == ("io", before["a.png"])
+    assert run(album.config()).exit_code == 0
+    assert album.captions == before
+    assert_true(album)
+
+
 def test_an_overwrite_captions_again_from_the_features_that_are_there(
     album, fake_encoder, stub_captioner
 ):
@@ -706,7 +730,7 @@ def test_the_note_of_a_complete_run(album):
     }
     assert (note["exit_code"], note["error"], note["failed"], note["unlisted"]) == (0, None, {}, [])
     assert (note["archive"], note["result"]) == (str(album.root), str(album.out / "captions.csv"))
-    assert note["csv_sha256"] == sha256((album.out / "captions.csv").read_bytes()).hexdigest()
+    assert note["csv_sha256"] == [sha256((album.out / "captions.csv").read_bytes()).hexdigest()]
     assert note["photos_per_second"] == round(summary.photos_per_second, 2)
     assert note["started_at"].endswith("+00:00")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.plan import make_plan, settle_absent
+from batch.plan import carried, make_plan, settle_absent
 from batch.scan import Photo
 from manifests.record import FINAL, Status
 from tests.batch.archives import draw
@@ -39,7 +39,7 @@ def plan(photos, rows, *, overwrite=False, retry_failed=False):
 def test_in_a_new_archive_every_photo_is_to_do():
     found = plan([photo("b.jpg"), photo("a.jpg")], [])
     assert [photo.relative for photo in found.todo] == ["b.jpg", "a.jpg"]
-    assert (found.kept, found.absent, found.known) == ((), (), {})
+    assert (found.kept, found.absent, found.old, found.known) == ((), (), {}, {})
 
 
 def test_an_unchanged_photo_keeps_its_row():
@@ -154,6 +154,35 @@ def test_every_photo_is_kept_or_to_do_and_every_row_is_kept_done_anew_or_absent(
     assert all(row.status is not Status.MISSING for row in found.kept)
 
 
+# What has become of a photo that could not be read this time.
+
+
+@pytest.mark.parametrize("status", [Status.IO, Status.DENIED, Status.VANISHED])
+def test_a_caption_outlives_a_failure_that_passes(status):
+    old = row("a.jpg", "one")
+    now = replace(failed("a.jpg", status), photo_id=None, mtime_ns=99)
+    kept = carried(now, old)
+    assert (kept.caption, kept.photo_id) == (old.caption, "one")
+    assert (kept.status, kept.error, kept.mtime_ns) == (status, "is broken", 99)
+    found = plan([photo("a.jpg", mtime_ns=99)], [kept])
+    assert [photo.relative for photo in found.todo] == ["a.jpg"]
+    assert found.old == {b"a.jpg": kept}
+
+
+@pytest.mark.parametrize("status", [*sorted(FINAL), Status.UNSTABLE])
+def test_no_caption_stays_with_bytes_that_may_be_others(status):
+    now = failed("a.jpg", status)
+    assert carried(now, row("a.jpg", "one")) == now
+
+
+def test_a_photo_that_was_captioned_or_never_had_a_caption_is_carried_as_it_is():
+    now = row("a.jpg", "two", caption="a cat")
+    assert carried(now, row("a.jpg", "one")) == now
+    broken = failed("a.jpg", Status.IO)
+    assert carried(broken, None) == broken
+    assert carried(broken, failed("a.jpg", Status.TRUNCATED)) == broken
+
+
 # What has become of the rows whose photo was not found.
 
 
@@ -201,13 +230,27 @@ def test_a_link_to_nowhere_is_there(tmp_path):
     assert settled(tmp_path, [old]) == ([old], 0)
 
 
-def test_a_photo_that_cannot_be_looked_at_keeps_its_row(tmp_path, monkeypatch):
+def test_a_photo_in_a_folder_that_cannot_be_listed_keeps_its_row(tmp_path, monkeypatch):
     def denied(path):
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(os, "lstat", denied)
+    monkeypatch.setattr(os, "listdir", denied)
     old = row("a.jpg")
     assert settled(tmp_path, [old]) == ([old], 0)
+
+
+def test_a_photo_whose_name_changed_in_case_alone_is_gone_from_the_old_one(tmp_path, monkeypatch):
+    draw(tmp_path / "IMG.JPG")
+    # as on a disk that finds a file by its name in any case
+    monkeypatch.setattr(os, "lstat", lambda path: (tmp_path / "IMG.JPG").stat())
+    old = row("img.jpg", "one")
+    assert settled(tmp_path, [old], [row("IMG.JPG", "one")], before=[old]) == ([], 1)
+
+
+def test_a_photo_whose_name_a_folder_has_now_is_gone(tmp_path):
+    (tmp_path / "a.jpg").mkdir()
+    ((now,), _) = settled(tmp_path, [row("a.jpg")])
+    assert now.status is Status.MISSING
 
 
 @pytest.mark.parametrize("touched", [False, True])

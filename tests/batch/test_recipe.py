@@ -63,6 +63,7 @@ WRONG = {
     "half a phase": ({"name": "x", "phases": [{"passes": 2}]}, "rate"),
     "a phase that is none": ({"name": "x", "phases": [3]}, "mapping"),
     "phases that are none": ({"name": "x", "phases": 3}, "iterable"),
+    "no phases": ({"name": "x", "phases": []}, "at least one phase"),
     "a list": (["name"], "mapping"),
     "no JSON": ("{name: x}", "line 1"),
 }

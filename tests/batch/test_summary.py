@@ -14,6 +14,7 @@ def row(number: int, status: Status = Status.CAPTIONED):
 
 
 def counted(new=(), kept=(), absent=(), **found) -> Summary:
+    """Sum up a run; `captioned` and `encoded` are counted while it runs."""
     summary = Summary("photos", "out/captions.csv", **found)
     summary.count(new, kept, absent)
     summary._seconds = 2.0
@@ -30,16 +31,16 @@ FAILED = [row(1, Status.TRUNCATED), row(2, Status.IO), row(3, Status.IO)]
         (counted(), "0 photos, nothing new"),
         (counted(kept=NEW), "1,500 photos, nothing new"),
         (
-            counted(NEW, encoded=1500),
+            counted(NEW, captioned=1500, encoded=1500),
             "1,500 photos, 1,500 captioned in 2 s (750.0 photos/s)",
         ),
         (
-            counted(NEW[:4], NEW[4:10], encoded=1),
+            counted(NEW[:4], NEW[4:10], captioned=4, encoded=1),
             "10 photos, 4 captioned (3 from cached features) in 2 s (2.0 photos/s), 6 unchanged",
         ),
         (
-            counted(NEW[:1], [], [row(5, Status.MISSING), row(6)], moved=1, encoded=1),
-            "1 photos, 1 captioned in 2 s (0.5 photos/s), 1 moved, 1 missing",
+            counted(NEW[:3], [], [row(5, Status.MISSING), row(6)], moved=1, captioned=1, encoded=1),
+            "3 photos, 1 captioned in 2 s (0.5 photos/s), 2 unchanged, 1 moved, 1 missing",
         ),
         (
             counted(FAILED),
@@ -72,7 +73,9 @@ def test_encoding_alone_is_summed_up_too():
 
 
 def test_the_note_is_plain_json_and_says_the_same():
-    note = json.loads(json.dumps(counted(NEW[:4], FAILED, encoded=4, moved=2).as_dict()))
+    note = json.loads(
+        json.dumps(counted(NEW[:4], FAILED, captioned=4, encoded=4, moved=2).as_dict())
+    )
     assert (note["photos"], note["captioned"], note["moved"]) == (7, 4, 2)
     assert note["failed"] == {"truncated": 1, "io": 2}
     assert (note["seconds"], note["photos_per_second"]) == (2.0, 2.0)

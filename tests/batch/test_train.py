@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 import batch.train
+import batch.training
 from batch.corpora.corpus import CaptionedPhoto, Corpus
 from batch.errors import ArchiveError, LockedError
 from batch.features import FeatureCache
 from batch.lock import locked
 from batch.recipe import Phase, Recipe
-from batch.train import Training, train_captioner
-from models.captioner import Captioner, CaptionerConfig
+from batch.train import train_captioner
+from batch.training import Training
+from models.captioner import Captioner, CaptionerConfig, weights_fingerprint
 from models.checkpoint import read_arrays, read_progress
 from models.errors import CheckpointError
 from models.metrics import score
@@ -66,7 +68,7 @@ def small_networks():
         patch.setattr(batch.train, "build_encoder", small_encoder)
         patch.setattr(batch.train, "load_encoder_weights", fill)
         patch.setattr(batch.train, "has_bfloat16", lambda: False)
-        patch.setattr(batch.train, "STEPS_A_CHECKPOINT", 2)
+        patch.setattr(batch.training, "STEPS_A_CHECKPOINT", 2)
         yield
 
 
@@ -75,11 +77,12 @@ class Run:
 
     def __init__(self, corpus: tuple[str, Corpus], out: Path, recipe: Recipe) -> None:
         self.photos, self.corpus = corpus
-        self.recipe, self.out, self.cache = recipe, out, Path(self.photos, "../features")
+        self.recipe, self.out, self.encoder = recipe, out, "imagenet"
+        self.cache = Path(self.photos).with_name("features")
 
     def go(self) -> str:
         """Train, or go on."""
-        places = [str(place) for place in (self.photos, "imagenet", self.cache, self.out)]
+        places = [str(place) for place in (self.photos, self.encoder, self.cache, self.out)]
         return train_captioner(self.recipe, self.corpus, *places)
 
     def result(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
@@ -235,9 +238,11 @@ def count_up(trainer, *_):
 def test_the_best_pass_is_kept_the_first_of_equals(run, monkeypatch, ciders, steps, best):
     monkeypatch.setattr(CaptionTrainer, "train_on_batch", count_up)
     monkeypatch.setattr(
-        batch.train, "caption_photos", lambda training, _: dict.fromkeys(training.references, "A.")
+        batch.training,
+        "caption_photos",
+        lambda training, _: dict.fromkeys(training.references, "A."),
     )
-    monkeypatch.setattr(batch.train, "score", scored(*ciders))
+    monkeypatch.setattr(batch.training, "score", scored(*ciders))
     training = run()
     said = training.go()
     captioner = Captioner.load(str(training.out))
@@ -282,7 +287,7 @@ def test_the_vocabulary_is_of_the_training_split_alone(undisturbed):
 
 
 def test_features_are_made_once_for_all_trainings(undisturbed, tmp_path, monkeypatch):
-    (shards,) = undisturbed.cache.iterdir()
+    shards = undisturbed.cache / weights_fingerprint("imagenet")
     encoder = small_encoder()
     monkeypatch.setattr(batch.train, "build_encoder", lambda bfloat16: encoder)
     monkeypatch.setattr(encoder, "predict_on_batch", lambda pixels: pytest.fail("encoded again"))
@@ -314,8 +319,31 @@ def test_a_photo_that_is_not_there_is_named(run):
         training.go()
 
 
-def test_a_state_of_other_sizes_is_refused(run, undisturbed):
-    training = run(replace(DECODER, units=9))
+@pytest.mark.parametrize("what", ["recipe", "corpus", "encoder"])
+def test_the_state_of_another_training_is_refused(run, undisturbed, what, tmp_path):
+    training = run(replace(DECODER, seed=8) if what == "recipe" else DECODER)
     shutil.copytree(undisturbed.out, training.out)
+    if what == "corpus":
+        training.corpus = replace(training.corpus, train=training.corpus.train[1:])
+    if what == "encoder":
+        training.encoder = str(tmp_path / "mine.npz")
+        Path(training.encoder).write_bytes(b"weights")
+    with pytest.raises(ArchiveError, match="another recipe, corpus or encoder"):
+        training.go()
+
+
+def test_a_broken_state_is_named(run, undisturbed):
+    training = run()
+    shutil.copytree(undisturbed.out, training.out)
+    (training.out / "state.h5").write_bytes(b"half a file")
     with pytest.raises(CheckpointError, match=r"state\.h5"):
         training.go()
+
+
+@pytest.mark.parametrize("place", ["out", "cache"])
+def test_nothing_is_written_among_the_photos(run, place):
+    training = run()
+    setattr(training, place, Path(training.photos, "results"))
+    with pytest.raises(ArchiveError, match="inside the photo folder"):
+        training.go()
+    assert not Path(training.photos, "results").exists()

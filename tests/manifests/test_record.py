@@ -4,12 +4,12 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from manifests.record import FINAL, STATUSES, Record, Status, sort_key
+from manifests.record import FINAL, Record, Status, sort_key
 from tests.manifests.examples import PLAIN, record
 
 
 def test_statuses_are_the_closed_list():
-    assert " ".join(STATUSES) == (
+    assert " ".join(Status) == (
         "captioned unreadable truncated too_large unsupported unstable vanished denied io missing"
     )
     with pytest.raises(ValueError, match="maybe"):
@@ -27,7 +27,7 @@ def test_columns_stand_in_the_reviewers_order():
     )
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("status", tuple(Status))
 def test_every_status_but_captioned_and_missing_is_a_failure(status):
     assert record(status=status).failed == (status not in ("captioned", "missing"))
 

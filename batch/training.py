@@ -1,0 +1,185 @@
+"""The run of a training: steps, checkpoints, and the best captioner kept.
+
+All state is saved now and then, and what a step sees follows from its number: a training that was
+interrupted goes on to the same result.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from batch.encode import batched, load_and_encode
+from batch.errors import ArchiveError
+from batch.features import SHARD_PHOTOS, FeatureCache
+from batch.feeds import TrainingPhoto, feed, from_cache, from_files, steps_a_pass
+from batch.recipe import Phase, Recipe
+from batch.scan import Photo
+from models.captioner import ENCODER_FILE, Captioner
+from models.checkpoint import load_state, read_progress, save_state
+from models.encoder import tune
+from models.metrics import Scores, score
+from models.training import CaptionTrainer, make_optimizer
+
+STEPS_A_CHECKPOINT = 100
+
+
+@dataclass
+class Progress:
+    """How far a training is: what a resumed one must know beside the weights."""
+
+    made_of: str = ""  # a fingerprint of recipe, corpus and first encoder
+    phase: int = 0
+    step: int = 0
+    loss: float = 0.0  # the sum of this pass so far
+    best: float = -1.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Training:
+    """A captioner being made, and all that makes it."""
+
+    recipe: Recipe
+    captioner: Captioner
+    encoder: keras.Model
+    cache: FeatureCache
+    train: Sequence[TrainingPhoto]
+    dev: Sequence[TrainingPhoto]
+    references: Mapping[str, Sequence[str]]  # dev photo's location -> its captions
+    out: str
+    progress: Progress = field(default_factory=Progress)
+    _logs: Any = None
+
+    @property
+    def state_file(self) -> str:
+        """Where the state of an unfinished training is kept."""
+        return os.path.join(self.out, "state.h5")
+
+    def run(self) -> None:
+        """Train all phases, going on from the saved state where there is one."""
+        saved = os.path.exists(self.state_file)
+        if saved:
+            self.progress = self._take_up(Progress(**json.loads(read_progress(self.state_file))))
+        for index in range(self.progress.phase, len(self.recipe.phases)):
+            self._run_phase(index, resume=saved and index == self.progress.phase)
+
+    def _take_up(self, saved: Progress) -> Progress:
+        if saved.made_of != self.progress.made_of:
+            raise ArchiveError(
+                f"{self.out} holds a training of another recipe, corpus or encoder; "
+                "give OUT= another folder, or remove this one"
+            )
+        return saved
+
+    def _run_phase(self, index: int, *, resume: bool) -> None:
+        phase = self.recipe.phases[index]
+        pass_steps = steps_a_pass(self.train, self.recipe)
+        trainer = self._trainer(phase, phase.passes * pass_steps)
+        variables = [*trainer.variables, *trainer.optimizer.variables]
+        if resume:
+            load_state(variables, self.state_file)
+        else:
+            self.progress.phase, self.progress.step = index, 0
+        steps = range(self.progress.step, phase.passes * pass_steps)
+        if not steps:
+            return
+        tuned = phase.encoder_rate > 0
+        look = from_files(self.recipe.smallest_crop) if tuned else from_cache(self.cache)
+        bar = tqdm(total=steps.stop, initial=steps.start, desc=f"phase {index + 1}", disable=None)
+        for inputs, targets in feed(self.train, look, self.recipe, index, steps):
+            loss = float(trainer.train_on_batch(inputs, targets))
+            self.progress.step += 1
+            self.progress.loss += loss
+            bar.update()
+            bar.set_postfix(loss=f"{loss:.3f}")
+            self._log({"loss": loss})
+            if self.progress.step % pass_steps == 0:
+                self._end_pass(self.progress.loss / pass_steps, tuned)
+                self.progress.loss = 0.0
+            if self.progress.step % STEPS_A_CHECKPOINT == 0 or self.progress.step == steps.stop:
+                self._save(variables)
+        bar.close()
+
+    def _trainer(self, phase: Phase, steps: int) -> CaptionTrainer:
+        tuned = self.encoder if phase.encoder_rate else None
+        tune(self.encoder, phase.tuned_after)
+        trainer = CaptionTrainer(
+            self.captioner.decoder,
+            tuned,
+            label_smoothing=self.recipe.label_smoothing,
+            attention_weight=self.recipe.attention_weight,
+        )
+        optimizer = make_optimizer(
+            phase.rate,
+            steps,
+            encoder_variables=tuple(tuned.trainable_variables) if tuned else (),
+            encoder_rate=phase.encoder_rate,
+        )
+        optimizer.build(trainer.trainable_variables)
+        trainer.compile(optimizer=optimizer)
+        return trainer
+
+    def _end_pass(self, loss: float, tuned: bool) -> None:
+        """Caption the dev photos, score, note it, and keep the captioner where it is the best."""
+        scores = self.validate(tuned)
+        row = {"phase": self.progress.phase + 1, "step": self.progress.step, "loss": round(loss, 4)}
+        row |= {name: round(value, 2) for name, value in scores.as_dict().items()}
+        self.progress.history.append(row)
+        self._log(scores.as_dict())
+        tqdm.write(" ".join(f"{name}={value}" for name, value in row.items()))
+        if scores.cider > self.progress.best:
+            self.progress.best = scores.cider
+            self._keep(tuned)
+
+    def _keep(self, tuned: bool) -> None:
+        """Save the captioner as it is now; a tuned encoder goes into its folder."""
+        if tuned:
+            self.captioner.config = replace(self.captioner.config, encoder=ENCODER_FILE)
+        self.captioner.save(self.out, self.encoder if tuned else None)
+
+    def _log(self, values: Mapping[str, float]) -> None:
+        """Add points to the TensorBoard logs, by the step since the training began."""
+        import tensorflow as tf
+
+        if self._logs is None:
+            self._logs = tf.summary.create_file_writer(os.path.join(self.out, "logs"))
+        earlier = self.recipe.phases[: self.progress.phase]
+        step = sum(phase.passes for phase in earlier) * steps_a_pass(self.train, self.recipe)
+        with self._logs.as_default(step=step + self.progress.step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def validate(self, tuned: bool) -> Scores:
+        """Caption the dev photos as a user would and score them."""
+        return score(caption_photos(self, tuned), self.references)
+
+    def _save(self, variables: Sequence[Any]) -> None:
+        save_state(variables, self.state_file, json.dumps(vars(self.progress)))
+
+
+def caption_photos(training: Training, tuned: bool) -> dict[str, str]:
+    """Caption the dev photos: from the cache, or through the encoder as it is now."""
+    captions: dict[str, str] = {}
+    for chunk in batched(training.dev, SHARD_PHOTOS):
+        ids = [photo.photo_id for photo in chunk]
+        if tuned:
+            photos = [_photo(*os.path.split(photo.location)) for photo in chunk]
+            features: dict[str, np.ndarray] = {}
+            for _, new in load_and_encode(photos, (), training.encoder.predict_on_batch):
+                features |= new
+        else:
+            features = dict(zip(ids, from_cache(training.cache)(chunk, None), strict=True))
+        grids = np.stack([features[photo.photo_id] for photo in chunk])
+        texts = training.captioner.caption(grids)
+        captions |= {p.location: c.text for p, c in zip(chunk, texts, strict=True)}
+    return captions
+
+
+def _photo(root: str, relative: str) -> Photo:
+    return Photo(root, relative, 0, 0)
