@@ -1,0 +1,49 @@
+"""The captioner that ships: whole, small, and telling photos apart."""
+
+from pathlib import Path
+
+import pytest
+
+from batch.caption import Stage
+from batch.config import CAPTIONER, captioner_folder
+from batch.scan import scan
+
+FOLDER = Path(captioner_folder(CAPTIONER))
+
+
+def test_it_takes_less_than_60_mb_with_its_encoder_and_has_a_card():
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.h5")) < 60e6
+    assert {"encoder.weights.h5", "decoder.weights.h5", "config.json"} <= {
+        path.name for path in FOLDER.iterdir()
+    }
+    card = (FOLDER / "card.md").read_text(encoding="utf-8")
+    assert "CIDEr" in card and "@@" not in card
+
+
+@pytest.mark.slow
+def test_it_sees_a_person_in_one_photo_and_an_animal_in_another(tmp_path):
+    skimage = pytest.importorskip("skimage")
+    photos = scan(skimage.data_dir, include=["astronaut.png", "chelsea.png"])
+    stage = Stage.load(str(FOLDER), str(tmp_path), {})
+    [shard] = stage.caption_shards(photos, {})
+    astronaut, cat = (str(record.caption).lower().rstrip(".").split() for record in shard.records)
+    assert {"woman", "man", "girl", "boy", "person", "lady", "child"} & set(astronaut)
+    assert {"cat", "dog", "animal"} & set(cat)
+    assert all(0 < (record.confidence or 0) <= 1 for record in shard.records)
+
+
+@pytest.mark.slow
+def test_its_encoder_is_no_longer_the_one_that_training_began_with(tmp_path):
+    source = Path(__file__).parents[2] / "shared/data/weights/inception_v3_imagenet.npz"
+    if not source.exists():
+        pytest.skip("the ImageNet weights are not here: ../shared/data/weights")
+    import numpy as np
+
+    from models.encoder import build_encoder, load_encoder_weights
+
+    first, ours = build_encoder(), build_encoder()
+    load_encoder_weights(first, str(source))
+    load_encoder_weights(ours, str(FOLDER / "encoder.weights.h5"))
+    for before, after in zip(first.weights, ours.weights, strict=True):
+        moved = np.abs(np.asarray(before) - np.asarray(after)).mean()
+        assert moved > 1e-3 * np.abs(np.asarray(before)).mean(), before.path
