@@ -47,7 +47,7 @@ def caption(features: np.ndarray, captioner: Captioner) -> str:
 
 
 def main() -> None:
-    """Caption a folder's JPEG files and print how long it took, the start-up included."""
+    """Caption a folder's JPEG files and print the rate, once the first one has warmed it up."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
     parser.add_argument("--captioner", default=CAPTIONER)
@@ -55,11 +55,12 @@ def main() -> None:
     captioner = Captioner.load(captioner_folder(options.captioner))
     # Random weights take the same time, and need no download.
     model = keras.applications.InceptionV3(include_top=False, weights=None)
-    start, photos = time.monotonic(), sorted(Path(options.folder).glob("*.jpg"))
+    photos = sorted(Path(options.folder).glob("*.jpg"))
+    caption(encode(str(photos[0]), model), captioner)
+    start = time.monotonic()
     for photo in photos:
         caption(encode(str(photo), model), captioner)
-    seconds = time.monotonic() - start
-    print(f"{len(photos)} photos in {seconds:.1f} s, {len(photos) / seconds:.2f} photos/s")
+    print(f"{len(photos) / (time.monotonic() - start):.2f}")
 
 
 if __name__ == "__main__":
