@@ -466,9 +466,15 @@ def test_no_damage_makes_loading_raise(loaded, form, changes, kept):
     assert (found.pixels is None) == (found.status != "ok") == bool(found.error)
 
 
-@pytest.mark.parametrize(
-    "error", [MemoryError(), ValueError("a\nb"), SyntaxError("x"), KeyError(1)]
-)
+def test_a_photo_that_needs_more_memory_than_there_is_will_be_tried_again(loaded, monkeypatch):
+    def fail(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(formats, "decode", fail)
+    assert_bad(loaded(encoded(upright())), "io", "memory")
+
+
+@pytest.mark.parametrize("error", [ValueError("a\nb"), SyntaxError("x"), KeyError(1)])
 def test_whatever_decoding_raises_becomes_a_row(loaded, monkeypatch, error):
     def fail(*arguments):
         raise error

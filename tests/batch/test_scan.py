@@ -120,7 +120,7 @@ def test_include_and_exclude_match_the_path_or_the_bare_name(tmp_path):
     assert names(tmp_path, include=["*.png", "2020/a*"]) == ["2019/b.png", "2020/a.jpg"]
     assert names(tmp_path, exclude=["raw", "b.*"]) == ["2019/a.jpg", "2020/a.jpg"]
     assert names(tmp_path, include=["*.jpg"], exclude=["2019/*"]) == ["2020/a.jpg"]
-    assert names(tmp_path, include=["*.JPG"]) == []
+    assert names(tmp_path, include=["*.JPG"]) == ["2019/a.jpg", "2020/a.jpg"]
 
 
 def test_an_excluded_folder_is_not_walked(tmp_path, monkeypatch):
