@@ -15,7 +15,7 @@ BATCH := .venv/bin/python -m batch
 # TensorFlow for NVIDIA GPUs is three times as large: only where a driver is present.
 REQUIREMENTS := $(if $(wildcard /proc/driver/nvidia/version),requirements-gpu.txt,requirements.txt)
 
-on = $(filter 1 yes true,$($(1)))
+on = $(filter-out 0 no false off,$($(1)))
 OPTIONS = $${FEATURES:+--features="$$FEATURES"} $${CAPTIONER:+--captioner="$$CAPTIONER"}
 FILTERS = $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} $${LIMIT:+--limit="$$LIMIT"}
 RUN = $${OUT:+--out="$$OUT"} $${EXISTING:+--existing="$$EXISTING"} $${BEAMS:+--num-beams="$$BEAMS"} \
@@ -46,6 +46,7 @@ demo: .venv/.demo ## caption a few photos that a Python package carries
 	@$(BATCH) caption --out outputs/demo --moved --show --include astronaut.png --include camera.png \
 		--include chelsea.png --include coffee.png --include motorcycle_left.png --include rocket.jpg \
 		-- "$$(.venv/bin/python -c 'import skimage; print(skimage.data_dir)')"
+	@echo 'The captioner knows people, dogs, sport and the outdoors; a cat, a cup or a rocket it has hardly seen.'
 
 .PHONY: train
 train: check-train .venv/.train ## train a captioner: CAPTIONS= PHOTOS= TRAIN_LIST= DEV_LIST= OUT=

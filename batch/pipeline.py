@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from batch.config import Config
+from batch.errors import ArchiveError
 from batch.lock import locked
-from batch.plan import Plan, carried, make_plan, settle_absent
+from batch.plan import Plan, all_gone, carried, make_plan, settle_absent
 from batch.quiet import start_tensorflow
 from batch.results import Previous, Results
 from batch.scan import Photo, scan
@@ -47,6 +48,11 @@ def run(config: Config) -> Summary:
             absent, summary.moved = settle_absent(
                 plan.absent, there, previous.committed, config.archive
             )
+            if all_gone(there, absent):
+                raise ArchiveError(
+                    f"{config.archive} holds none of its {len(absent):,} photos any more: is its "
+                    f"disk there? If they are gone for good, remove {config.out}"
+                )
             summary.count(new, plan.kept, absent)
             summary.set_aside = results.commit([*there, *absent])
     return summary

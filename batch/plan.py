@@ -108,6 +108,11 @@ def settle_absent(
     return rows, moved
 
 
+def all_gone(there: Sequence[Record], absent: Sequence[Record]) -> bool:
+    """Tell whether no photo is left of some: more likely a disk that is not there than a deed."""
+    return not there and bool(absent) and all(row.status is Status.MISSING for row in absent)
+
+
 def _gone_from(archive: str) -> Callable[[bytes], bool]:
     """Tell which raw paths are gone, by the exact bytes of the names in their folder.
 

@@ -42,7 +42,7 @@ class Summary:
         there = [*new, *kept]
         self.photos = len(there)
         took_over = sum(record.status is Status.CAPTIONED for record in new) - self.captioned
-        self.unchanged = len(kept) + took_over
+        self.unchanged = sum(not record.failed for record in kept) + took_over
         self.missing = sum(record.status is Status.MISSING for record in absent)
         self.failed = Counter(record.status.value for record in there if record.failed)
         self._end()
@@ -100,7 +100,7 @@ class Summary:
 
     def _work(self) -> str:
         if not self.done:
-            return "nothing new"
+            return "nothing new" if self.photos else "none found"
         cached = self.done - self.encoded
         note = f" ({cached:,} from cached features)" if cached > 0 else ""
         rate = f"{self.seconds:.0f} s ({self.photos_per_second:.1f} photos/s)"

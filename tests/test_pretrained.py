@@ -21,14 +21,16 @@ def test_it_takes_less_than_60_mb_with_its_encoder_and_has_a_card():
 
 
 @pytest.mark.slow
-def test_it_sees_a_person_in_one_photo_and_an_animal_in_another(tmp_path):
+def test_it_tells_a_person_from_a_motorcycle(tmp_path):
     skimage = pytest.importorskip("skimage")
-    photos = scan(skimage.data_dir, include=["astronaut.png", "chelsea.png"])
+    photos = scan(skimage.data_dir, include=["astronaut.png", "motorcycle_left.png"])
     stage = Stage.load(str(FOLDER), str(tmp_path), {})
     [shard] = stage.caption_shards(photos, {})
-    astronaut, cat = (str(record.caption).lower().rstrip(".").split() for record in shard.records)
+    astronaut, motorcycle = (
+        str(record.caption).lower().rstrip(".").split() for record in shard.records
+    )
     assert {"woman", "man", "girl", "boy", "person", "lady", "child"} & set(astronaut)
-    assert {"cat", "dog", "animal"} & set(cat)
+    assert {"motorcycle", "bike", "motorbike", "bicycle"} & set(motorcycle)
     assert all(0 < (record.confidence or 0) <= 1 for record in shard.records)
 
 
@@ -45,5 +47,5 @@ def test_its_encoder_is_no_longer_the_one_that_training_began_with(tmp_path):
     load_encoder_weights(first, str(source))
     load_encoder_weights(ours, str(FOLDER / "encoder.weights.h5"))
     for before, after in zip(first.weights, ours.weights, strict=True):
-        moved = np.abs(np.asarray(before) - np.asarray(after)).mean()
-        assert moved > 1e-3 * np.abs(np.asarray(before)).mean(), before.path
+        halves = (np.asarray(array).astype(np.float16) for array in (before, after))
+        assert np.not_equal(*halves).mean() > 0.25, before.path

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.plan import carried, make_plan, settle_absent
+from batch.plan import all_gone, carried, make_plan, settle_absent
 from batch.scan import Photo
 from manifests.record import FINAL, Status
 from tests.batch.archives import draw
@@ -304,3 +304,11 @@ def test_a_row_is_dropped_only_for_a_photo_that_arrived_elsewhere(tmp_path, befo
     assert moved == len(absent) - len(found)
     assert all(row.status is Status.MISSING and row.caption for row in found)
     assert gone.keys() <= {*stayed, *after.values()}  # no caption is lost
+
+
+def test_an_archive_that_is_empty_all_at_once_is_told_from_one_that_lost_a_photo(tmp_path):
+    missing = replace(row("a.jpg"), status=Status.MISSING)
+    assert all_gone([], [missing])
+    assert not all_gone([], [missing, row("b.jpg")])  # left out of this run
+    assert not all_gone([row("b.jpg")], [missing])
+    assert not all_gone([], [])

@@ -28,7 +28,7 @@ FAILED = [row(1, Status.TRUNCATED), row(2, Status.IO), row(3, Status.IO)]
 @pytest.mark.parametrize(
     ("summary", "text"),
     [
-        (counted(), "0 photos, nothing new"),
+        (counted(), "0 photos, none found"),
         (counted(kept=NEW), "1,500 photos, nothing new"),
         (
             counted(NEW, captioned=1500, encoded=1500),
