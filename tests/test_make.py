@@ -167,14 +167,14 @@ def test_results_may_be_named_like_an_option(home, tmp_path, captioner):
     asked = ["caption", f"DIR={tmp_path / 'photos'}", f"CAPTIONER={captioner}", "INCLUDE=-*"]
     found = make(home, *asked, "OUT=--help")
     assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout == "0 photos, nothing new: --help/captions.csv\n"
+    assert found.stdout == "0 photos, none found: --help/captions.csv\n"
 
 
 def test_a_switch_that_is_off_is_off(home, tmp_path, captioner):
     (tmp_path / "photos").mkdir()
     asked = ["caption", f"DIR={tmp_path / 'photos'}", f"CAPTIONER={captioner}"]
     found = make(home, *asked, f"OUT={tmp_path / 'out'}", "DRY_RUN=0", "SHOW=")
-    assert found.stdout.startswith("0 photos, nothing new: ")
+    assert found.stdout.startswith("0 photos, none found: ")
     assert make(home, *asked, "DRY_RUN=yes").stdout.startswith("photos found")
 
 
@@ -255,7 +255,7 @@ def test_a_second_run_says_that_nothing_is_new(home, odd):
     results = [home / "my $HOME results" / f"captions.{kind}" for kind in ("parquet", "csv")]
     first = [path.read_bytes() for path in results]
     found = make(home, *asked)
-    assert re.match(r"10 photos, nothing new, 2 failed", found.stdout)
+    assert re.match(r"10 photos, none found, 2 failed", found.stdout)
     assert [path.read_bytes() for path in results] == first
     whole = make(home, *asked, "INCLUDE=0[3-8]*", "SHOW=1")
     assert (whole.returncode, whole.stderr) == (0, "")

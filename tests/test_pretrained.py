@@ -48,4 +48,6 @@ def test_its_encoder_is_no_longer_the_one_that_training_began_with(tmp_path):
     load_encoder_weights(ours, str(FOLDER / "encoder.weights.h5"))
     for before, after in zip(first.weights, ours.weights, strict=True):
         halves = (np.asarray(array).astype(np.float16) for array in (before, after))
-        assert np.not_equal(*halves).mean() > 0.25, before.path
+        # Of every layer, in half precision; biases began near where they are best.
+        enough = 0.75 if before.path.endswith("kernel") else 0.1
+        assert np.not_equal(*halves).mean() > enough, before.path
