@@ -255,7 +255,7 @@ def test_a_second_run_says_that_nothing_is_new(home, odd):
     results = [home / "my $HOME results" / f"captions.{kind}" for kind in ("parquet", "csv")]
     first = [path.read_bytes() for path in results]
     found = make(home, *asked)
-    assert re.match(r"10 photos, none found, 2 failed", found.stdout)
+    assert re.match(r"10 photos, nothing new, 2 failed", found.stdout)
     assert [path.read_bytes() for path in results] == first
     whole = make(home, *asked, "INCLUDE=0[3-8]*", "SHOW=1")
     assert (whole.returncode, whole.stderr) == (0, "")
