@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from batch.device import has_bfloat16
-from batch.encode import Encode, load_and_encode
+from batch.encode import Encode, encode_photos, load_and_encode
 from batch.features import SHARD_PHOTOS, FeatureCache
 from batch.photos import LoadedPhoto
 from batch.scan import Photo
@@ -103,9 +103,7 @@ class Stage:
 
     def _encode_again(self, photos: Sequence[Photo]) -> dict[str, np.ndarray]:
         """Encode photos whose features were damaged on disk."""
-        features: dict[str, np.ndarray] = {}
-        for _, new in load_and_encode(photos, (), self.encode) if photos else ():
-            features |= new
+        features = encode_photos(photos, self.encode) if photos else {}
         self.cache.write(features)
         return features
 

@@ -65,6 +65,14 @@ def load_and_encode(
         )
 
 
+def encode_photos(photos: Iterable[Photo], encode: Encode) -> dict[str, np.ndarray]:
+    """Encode photos past any cache; give features by photo identity, of those that are sound."""
+    features: dict[str, np.ndarray] = {}
+    for _, new in load_and_encode(photos, (), encode):
+        features |= new
+    return features
+
+
 def fill_cache(
     photos: Iterable[Photo], cache: FeatureCache, encode: Encode
 ) -> Iterator[tuple[list[LoadedPhoto], int]]:

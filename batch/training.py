@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from batch.encode import batched, load_and_encode
+from batch.encode import batched, encode_photos
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache
 from batch.feeds import TrainingPhoto, feed, from_cache, from_files, steps_a_pass
@@ -169,17 +169,11 @@ def caption_photos(training: Training, tuned: bool) -> dict[str, str]:
     for chunk in batched(training.dev, SHARD_PHOTOS):
         ids = [photo.photo_id for photo in chunk]
         if tuned:
-            photos = [_photo(*os.path.split(photo.location)) for photo in chunk]
-            features: dict[str, np.ndarray] = {}
-            for _, new in load_and_encode(photos, (), training.encoder.predict_on_batch):
-                features |= new
+            photos = [Photo(*os.path.split(photo.location), 0, 0) for photo in chunk]
+            features = encode_photos(photos, training.encoder.predict_on_batch)
         else:
             features = dict(zip(ids, from_cache(training.cache)(chunk, None), strict=True))
         grids = np.stack([features[photo.photo_id] for photo in chunk])
         texts = training.captioner.caption(grids)
         captions |= {p.location: c.text for p, c in zip(chunk, texts, strict=True)}
     return captions
-
-
-def _photo(root: str, relative: str) -> Photo:
-    return Photo(root, relative, 0, 0)
