@@ -3,7 +3,7 @@ SHELL := /bin/sh
 
 # Names come from people: they may hold spaces, quotes and $. `value` takes each as it was typed,
 # the shell gets it from the environment, inside quotes.
-NAMES := DIR OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST PRESET ENCODER
+NAMES := DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST DEV_CAPTIONS PRESET ENCODER MODEL GLOVE TEMPERATURE SEED FROM DESCRIPTIONS PHOTO
 define take
 override export $(1) := $$(value $(1))
 endef
@@ -18,24 +18,30 @@ REQUIREMENTS := $(if $(wildcard /proc/driver/nvidia/version),requirements-gpu.tx
 on = $(filter-out 0 no false off,$($(1)))
 OPTIONS = $${FEATURES:+--features="$$FEATURES"} $${CAPTIONER:+--captioner="$$CAPTIONER"}
 FILTERS = $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} $${LIMIT:+--limit="$$LIMIT"}
-RUN = $${OUT:+--out="$$OUT"} $${EXISTING:+--existing="$$EXISTING"} $${BEAMS:+--num-beams="$$BEAMS"} \
+SEARCH = $${BEAMS:+--num-beams="$$BEAMS"} $${TEMPERATURE:+--temperature="$$TEMPERATURE"} $${SEED:+--seed="$$SEED"}
+RUN = $${OUT:+--out="$$OUT"} $${EXISTING:+--existing="$$EXISTING"} $(SEARCH) \
 	$(if $(call on,DRY_RUN),--dry-run) $(if $(call on,RETRY_FAILED),--retry-failed) \
-	$(if $(call on,MOVED),--moved) $(if $(call on,SHOW),--show)
-CORPUS = --captions="$$CAPTIONS" --photos="$$PHOTOS" --dev-list="$$DEV_LIST"
+	$(if $(call on,MOVED),--moved) $(if $(call on,SHOW),--show) $(if $(call on,ALLOW_PRIVATE),--allow-private)
+CORPUS = --captions="$$CAPTIONS" $${PHOTOS:+--photos="$$PHOTOS"} $${DEV_LIST:+--dev-list="$$DEV_LIST"} \
+	$${DEV_CAPTIONS:+--dev-captions="$$DEV_CAPTIONS"} $(if $(call on,STRICT),--strict)
+RECIPE = $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"} $${MODEL:+--model="$$MODEL"} $${PRESET:+--preset="$$PRESET"}
+# The presets and captioners that end in -ko are Korean.
+KOREAN = $(if $(findstring -ko,$(PRESET)$(CAPTIONER)),.venv/.korean)
 PIP := .venv/bin/pip install --quiet --disable-pip-version-check --only-binary :all:
 
 .PHONY: help
 help: ## show this text
 	@echo 'Captions for whole photo archives.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo 'For make caption: DIR=folder of photos, and as you like OUT= FEATURES= CAPTIONER= INCLUDE=glob'
-	@echo '  EXCLUDE=glob LIMIT=n BEAMS=n DRY_RUN=1 SHOW=1 EXISTING=overwrite RETRY_FAILED=1 MOVED=1'
+	@echo 'For make caption: DIR=folder of photos, or URLS=list of URLs, and as you like OUT= FEATURES='
+	@echo '  CAPTIONER= INCLUDE=glob EXCLUDE=glob LIMIT=n BEAMS=n DRY_RUN=1 SHOW=1 EXISTING=overwrite'
+	@echo '  RETRY_FAILED=1 MOVED=1 ALLOW_PRIVATE=1 TEMPERATURE=t SEED=n'
 
 .PHONY: caption
-caption: check-dir .venv/.installed ## caption every photo under DIR
-	@$(BATCH) caption $(OPTIONS) $(FILTERS) $(RUN) -- "$$DIR"
+caption: check-source .venv/.installed $(if $(URLS),.venv/.urls) ## caption every photo under DIR, or behind URLS
+	@$(BATCH) caption $(OPTIONS) $(FILTERS) $(RUN) $${URLS:+--urls="$$URLS"} $${DIR:+-- "$$DIR"}
 
 .PHONY: features
 features: check-dir .venv/.installed ## only fill the feature cache with the photos under DIR
@@ -49,13 +55,43 @@ demo: .venv/.demo ## caption a few photos that a Python package carries
 	@echo 'The captioner knows people, dogs, sport and the outdoors; a cat, a cup or a rocket it has hardly seen.'
 
 .PHONY: train
-train: check-train .venv/.train ## train a captioner: CAPTIONS= PHOTOS= TRAIN_LIST= DEV_LIST= OUT=
-	@$(BATCH) train $(CORPUS) --train-list="$$TRAIN_LIST" --out="$$OUT" \
-		$${PRESET:+--preset="$$PRESET"} $${ENCODER:+--encoder="$$ENCODER"} $${FEATURES:+--features="$$FEATURES"}
+train: check-train .venv/.train $(KOREAN) ## train a captioner: CAPTIONS= PHOTOS= OUT=, and DEV_CAPTIONS= or lists
+	@$(BATCH) train $(CORPUS) $(RECIPE) --out="$$OUT" $${GLOVE:+--glove="$$GLOVE"} \
+		$${ENCODER:+--encoder="$$ENCODER"} $${FEATURES:+--features="$$FEATURES"}
+
+.PHONY: corpus
+corpus: check-captions .venv/.installed $(KOREAN) ## count the words of a corpus: CAPTIONS= and lists; DESCRIPTIONS= writes them cleaned
+	@$(BATCH) corpus $(CORPUS) $(RECIPE) $${DESCRIPTIONS:+--descriptions="$$DESCRIPTIONS"}
 
 .PHONY: evaluate
-evaluate: check-corpus .venv/.train ## score a captioner: CAPTIONS= PHOTOS= DEV_LIST=
-	@$(BATCH) evaluate $(CORPUS) $(OPTIONS) $${OUT:+--out="$$OUT"} $${BEAMS:+--num-beams="$$BEAMS"}
+evaluate: check-corpus .venv/.train $(KOREAN) ## score a captioner: CAPTIONS= PHOTOS=, and DEV_LIST= for a token file
+	@$(BATCH) evaluate $(CORPUS) $(OPTIONS) $${OUT:+--out="$$OUT"} $(SEARCH)
+
+.PHONY: attention
+attention: check-photo .venv/.train ## draw where a captioner looks, word by word: PHOTO=
+	@$(BATCH) attention $(OPTIONS) $${OUT:+--out="$$OUT"} $(SEARCH) -- "$$PHOTO"
+
+.PHONY: structure
+structure: .venv/.train ## draw the layers of a model: CAPTIONER=, or MODEL=merge for those of 2017
+	@$(BATCH) structure $${CAPTIONER:+--captioner="$$CAPTIONER"} $${MODEL:+--model="$$MODEL"} $${OUT:+--out="$$OUT"}
+
+.PHONY: page
+page: check-out .venv/.installed ## show an archive's photos with their captions in a browser: OUT=
+	@$(BATCH) page $${LIMIT:+--limit="$$LIMIT"} -- "$$OUT"
+
+.PHONY: import-checkpoint
+import-checkpoint: check-from .venv/.installed ## make a captioner of an old checkpoint: FROM=folder, or .h5 and CAPTIONS= TRAIN_LIST=
+	@$(BATCH) import-checkpoint $${OUT:+--out="$$OUT"} $${ENCODER:+--encoder="$$ENCODER"} \
+		$${CAPTIONS:+--captions="$$CAPTIONS"} $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"} -- "$$FROM"
+
+.PHONY: import-features
+import-features: check-from .venv/.installed ## keep the vectors of encoded_train_images.pkl: FROM= PHOTOS=
+	@[ -n "$$PHOTOS" ] || { echo 'give PHOTOS= the folder of the photos that FROM= is of' >&2; exit 2; }
+	@$(BATCH) import-features --photos="$$PHOTOS" $${FEATURES:+--features="$$FEATURES"} \
+		$${ENCODER:+--encoder="$$ENCODER"} -- "$$FROM"
+
+.PHONY: korean
+korean: .venv/.korean ## install what training and scoring in Korean take
 
 .PHONY: test
 test: .venv/.dev ## run every check and test
@@ -69,19 +105,40 @@ test: .venv/.dev ## run every check and test
 clean: ## remove the Python environment; captions and features stay
 	rm -rf .venv
 
+.PHONY: check-source
+check-source:
+	@if [ -z "$$DIR$$URLS" ]; then echo 'usage: make caption DIR=/path/to/photos, or URLS=list.txt   (make help tells more)' >&2; exit 2; fi
+
 .PHONY: check-dir
 check-dir:
 	@if [ -z "$$DIR" ]; then echo 'usage: make caption DIR=/path/to/photos   (make help tells more)' >&2; exit 2; fi
 
+.PHONY: check-photo
+check-photo:
+	@if [ -z "$$PHOTO" ]; then echo 'usage: make attention PHOTO=/path/to/a/photo.jpg   (make help tells more)' >&2; exit 2; fi
+
+.PHONY: check-out
+check-out:
+	@if [ -z "$$OUT" ]; then echo 'usage: make page OUT=outputs/<name of the folder of photos>' >&2; exit 2; fi
+
+.PHONY: check-from
+check-from:
+	@if [ -z "$$FROM" ]; then echo 'usage: make import-checkpoint FROM=/path/to/folder, make import-features FROM=file.pkl PHOTOS=folder' >&2; exit 2; fi
+
+need = @for name in $(1); do eval "value=\$$$$name"; \
+	[ -n "$$value" ] || { echo "give $$name=; README.md tells more, under Train your own" >&2; exit 2; }; done
+
+.PHONY: check-captions
+check-captions:
+	$(call need,CAPTIONS)
+
 .PHONY: check-corpus
 check-corpus:
-	@for name in CAPTIONS PHOTOS DEV_LIST; do eval "value=\$$$$name"; \
-		[ -n "$$value" ] || { echo "give $$name=; README.md tells more, under Train your own" >&2; exit 2; }; done
+	$(call need,CAPTIONS PHOTOS)
 
 .PHONY: check-train
 check-train: check-corpus
-	@for name in TRAIN_LIST OUT; do eval "value=\$$$$name"; \
-		[ -n "$$value" ] || { echo "give $$name=; README.md tells more, under Train your own" >&2; exit 2; }; done
+	$(call need,OUT)
 
 .venv/.installed: $(REQUIREMENTS) requirements-base.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -99,6 +156,14 @@ check-train: check-corpus
 	$(PIP) -r requirements-train.txt
 	@touch $@
 
-.venv/.dev: .venv/.installed requirements-dev.txt requirements-demo.txt requirements-train.txt
+.venv/.urls: .venv/.installed requirements-urls.txt
+	$(PIP) -r requirements-urls.txt
+	@touch $@
+
+.venv/.korean: .venv/.train requirements-korean.txt
+	$(PIP) -r requirements-korean.txt
+	@touch $@
+
+.venv/.dev: .venv/.installed requirements-dev.txt requirements-demo.txt requirements-train.txt requirements-urls.txt requirements-korean.txt
 	$(PIP) -r requirements-dev.txt
-	@touch $@ .venv/.demo .venv/.train
+	@touch $@ .venv/.demo .venv/.train .venv/.urls .venv/.korean

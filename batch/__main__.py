@@ -3,23 +3,25 @@
 import argparse
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from batch import commands
-from batch.config import CAPTIONER, FEATURES, OUTPUTS, PRESET
+from batch.config import CAPTIONER, FEATURES, OUTPUTS, PRESETS
 from batch.errors import ArchiveError, LockedError
 from batch.summary import COMPLETE, FATAL, INTERRUPTED, LOCKED, USAGE, WITH_FAILURES
 from manifests.errors import ManifestError
-from models.errors import CheckpointError
+from models.errors import CheckpointError, MissingExtraError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions too
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-PLAIN = (ArchiveError, CheckpointError, ManifestError, OSError)
+PLAIN = (ArchiveError, CheckpointError, ManifestError, MissingExtraError, OSError)
 """Errors that say what to do; any other is a fault of this program and keeps its traceback."""
+FOLDER = "the folder of photos; never written to"
 EXIT_CODES = (
     f"exit codes: {COMPLETE} complete, {WITH_FAILURES} complete with failed photos, {USAGE} usage, "
     f"{FATAL} fatal, {LOCKED} another run holds the folder, {INTERRUPTED} interrupted"
@@ -56,16 +58,22 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_caption(_command(subparsers, commands.caption))
-    _add_archive(_command(subparsers, commands.features))
+    _add_features(_command(subparsers, commands.features))
     _add_train(_command(subparsers, commands.train))
     _add_evaluate(_command(subparsers, commands.evaluate))
+    _add_corpus_survey(_command(subparsers, commands.corpus))
+    _add_attention(_command(subparsers, commands.attention))
+    _add_structure(_command(subparsers, commands.structure))
+    _add_page(_command(subparsers, commands.page))
+    _add_import_checkpoint(_command(subparsers, commands.import_checkpoint))
+    _add_import_features(_command(subparsers, commands.import_features))
     return parser
 
 
 def _command(subparsers: Any, function: Callable[[argparse.Namespace], int]) -> Any:
     text = (function.__doc__ or "").splitlines()[0]
     parser = subparsers.add_parser(
-        function.__name__,
+        function.__name__.replace("_", "-"),
         help=text,
         description=text,
         epilog=EXIT_CODES,
@@ -75,9 +83,13 @@ def _command(subparsers: Any, function: Callable[[argparse.Namespace], int]) -> 
     return parser
 
 
+def _add_features(parser: Any) -> None:
+    parser.add_argument("archive", metavar="DIR", help=FOLDER)
+    _add_archive(parser)
+
+
 def _add_archive(parser: Any) -> None:
     add = parser.add_argument
-    add("archive", metavar="DIR", help="the folder of photos; never written to")
     add("--captioner", default=CAPTIONER, help="one that ships, or a folder")
     add("--features", default=FEATURES, help="where the feature cache is kept")
     add("--include", action="append", default=[], metavar="GLOB", help="only photos like this")
@@ -92,9 +104,11 @@ def _add_archive(parser: Any) -> None:
 
 
 def _add_caption(parser: Any) -> None:
+    _add_source(parser.add_mutually_exclusive_group(required=True))
     _add_archive(parser)
     add = parser.add_argument
-    add("--out", help=f"where results go; {OUTPUTS}/<name of DIR> by default")
+    add("--allow-private", action="store_true", help="fetch from private addresses as well")
+    add("--out", help=f"where results go; {OUTPUTS}/<name of DIR or LIST> by default")
     add("--dry-run", action="store_true", help="only tell what there is to do")
     add(
         "--existing",
@@ -108,27 +122,51 @@ def _add_caption(parser: Any) -> None:
     _add_search(parser)
 
 
+def _add_source(group: Any) -> None:
+    add = group.add_argument
+    add("archive", metavar="DIR", nargs="?", help=FOLDER)
+    add("--urls", metavar="LIST", help="photos by URL: a text file with one a line")
+    add("--url", action="append", metavar="URL", help="a photo by URL; may be repeated")
+
+
 def _add_search(parser: Any) -> None:
     add = parser.add_argument
     add("--num-beams", type=_count, metavar="K", help="captions kept while searching; 1 is greedy")
     add("--max-length", type=_count, metavar="WORDS", help="the longest caption")
+    add("--temperature", type=_temperature, metavar="T", help="draw words at random; 1 as probable")
+    add("--seed", type=_count, metavar="N", help="which random captions, with --temperature")
 
 
-def _add_corpus(parser: Any) -> None:
+def _add_corpus(parser: Any, *, photos: bool = True) -> None:
     add = parser.add_argument
-    add("--captions", required=True, help="Flickr8k's token file: name#number, a tab, a caption")
-    add("--photos", required=True, help="the folder of its photos")
-    add("--dev-list", required=True, help="names of the photos to score on, one a line")
+    add("--captions", required=True, help="Flickr8k's token file, or JSON of COCO or AI Hub")
+    add("--photos", required=photos, help="the folder of its photos, zipped or not, or a zip file")
+    add("--dev-list", help="names of the photos to score on, one a line; a token file needs it")
+    add("--dev-captions", metavar="JSON", help="COCO's captions of the photos to score on")
+    add("--strict", action="store_true", help="stop at the first broken record or missing photo")
     add("--features", default=FEATURES, help="where the feature cache is kept")
+
+
+def _add_corpus_survey(parser: Any) -> None:
+    _add_corpus(parser, photos=False)
+    _add_recipe(parser)
+    parser.add_argument("--descriptions", metavar="FILE", help="write the cleaned captions there")
 
 
 def _add_train(parser: Any) -> None:
     _add_corpus(parser)
+    _add_recipe(parser)
     add = parser.add_argument
-    add("--train-list", required=True, help="names of the photos to learn from, one a line")
-    add("--preset", default=PRESET, help="sizes, rates and passes, as JSON")
+    add("--glove", metavar="FILE", help="word vectors to start from, glove.*.txt")
     add("--encoder", default="imagenet", help="weights to start from: imagenet, or a file")
     add("--out", required=True, help="the captioner's folder")
+
+
+def _add_recipe(parser: Any) -> None:
+    add = parser.add_argument
+    add("--train-list", help="names of the photos to learn from; a token file needs it")
+    add("--model", choices=PRESETS, help="the decoder; without a preset attention")
+    add("--preset", help="sizes, rates and passes, as JSON; the model's own by default")
 
 
 def _add_evaluate(parser: Any) -> None:
@@ -137,6 +175,50 @@ def _add_evaluate(parser: Any) -> None:
     add("--captioner", default=CAPTIONER, help="one that ships, or a folder")
     add("--out", default=f"{OUTPUTS}/evaluation", help="where scores and page go")
     _add_search(parser)
+
+
+def _add_attention(parser: Any) -> None:
+    add = parser.add_argument
+    add("photo", metavar="PHOTO", help="the photo; nothing is written beside it")
+    add("--captioner", default=CAPTIONER, help="one that ships, or a folder")
+    add("--features", default=FEATURES, help="where the feature cache is kept")
+    add("--out", metavar="PNG", help=f"{OUTPUTS}/attention/<name of PHOTO>.png by default")
+    _add_search(parser)
+
+
+def _add_structure(parser: Any) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--captioner", default=CAPTIONER, help="one that ships, or a folder")
+    which.add_argument("--model", choices=("merge",), help="merge in the sizes of the 2017 post")
+    parser.add_argument("--out", metavar="PNG", help=f"{OUTPUTS}/structure/<name>.png by default")
+
+
+def _add_page(parser: Any) -> None:
+    parser.add_argument("out", metavar="OUT", help="the folder of a run")
+    parser.add_argument("--limit", type=_count, default=200, metavar="N", help="the first N photos")
+
+
+def _add_import_checkpoint(parser: Any) -> None:
+    add = parser.add_argument
+    add("source", metavar="FROM", help="a tutorial's folder, or weights of the post's model, .h5")
+    add("--out", metavar="FOLDER", help="the captioner's folder; models/imported/<name> by default")
+    add("--encoder", default="imagenet", help="weights that it goes with: imagenet, or a file")
+    add("--captions", metavar="FILE", help="for an .h5: Flickr8k.token.txt or descriptions.txt")
+    add("--train-list", metavar="FILE", help="for an .h5: names of the photos it was taught with")
+
+
+def _add_import_features(parser: Any) -> None:
+    add = parser.add_argument
+    add("source", metavar="FROM", help="a pickled dict of file names to vectors of 2048")
+    add("--photos", required=True, help="the folder of these photos")
+    add("--features", default=FEATURES, help="where the feature cache is kept")
+    add("--encoder", default="imagenet", help="weights that made them: imagenet, or a file")
+
+
+def _temperature(text: str) -> float:
+    if not re.fullmatch(r"\d*\.?\d+", text) or not 0 < float(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, up to 100")
+    return float(text)
 
 
 def _count(text: str) -> int:

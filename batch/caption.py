@@ -1,9 +1,9 @@
 """Caption photos shard by shard: loaded and encoded photos in, records out."""
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import keras
@@ -11,10 +11,11 @@ import numpy as np
 
 from batch.device import has_bfloat16
 from batch.encode import Encode, encode_photos, load_and_encode
-from batch.features import SHARD_PHOTOS, FeatureCache
+from batch.errors import ArchiveError
+from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.photos import LoadedPhoto
 from batch.scan import Photo
-from manifests.record import Record, Status
+from manifests.record import LanguageCaption, Record, Status
 from models.captioner import (
     Caption,
     Captioner,
@@ -35,27 +36,36 @@ class Shard:
 
 @dataclass(frozen=True)
 class Stage:
-    """What captioning needs beside photos; `signature` goes into every row it writes."""
+    """What captioning needs beside photos.
+
+    `captioners` by the signatures that go into the rows they write; the first one's captions are
+    those of the row, with several each one's go under its language as well.
+    """
 
     cache: FeatureCache
     encode: Encode
-    captioner: Captioner
-    signature: str
+    captioners: Mapping[str, Captioner]
 
     @classmethod
-    def load(cls, folder: str, features: str, search: Mapping[str, Any]) -> "Stage":
-        """Load the captioner, its encoder, and the cache of that encoder's features.
+    def load(cls, folders: Sequence[str], features: str, search: Mapping[str, Any]) -> "Stage":
+        """Load captioners, the encoder that they share, and the cache of that encoder's features.
 
-        folder: the captioner's; features: the root of the caches; search: settings to change.
-        Raises CheckpointError where the captioner's folder is not whole.
+        folders: the captioners'; features: the root of the caches; search: settings to change.
+        Raises CheckpointError where a folder is not whole, ArchiveError where captioners do not go
+        together.
         """
-        captioner = Captioner.load(folder, **search)
-        return cls(
-            FeatureCache(os.path.join(features, encoder_fingerprint(folder))),
-            _encode_with(folder),
-            captioner,
-            f"{captioner.config.name}@{captioner_fingerprint(folder)}",
-        )
+        loaded = [Captioner.load(folder, **search) for folder in folders]
+        _check_together(folders, loaded)
+        kinds = {captioner.config.architecture for captioner in loaded}
+        kind = kinds.pop() if len(kinds) == 1 else "attention"
+        cache = open_cache(features, encoder_fingerprint(folders[0]), kind)
+        signed = {_signature(*each): each[0] for each in zip(loaded, folders, strict=True)}
+        return cls(cache, _encode_with(folders[0]), signed)
+
+    @property
+    def captioner(self) -> Captioner:
+        """The first captioner."""
+        return next(iter(self.captioners.values()))
 
     def caption_shards(
         self, photos: Iterable[Photo], known: Mapping[str, Record]
@@ -95,8 +105,9 @@ class Stage:
         features |= self._encode_again(lost)
         encoded += len(lost)
         ids = [photo_id for photo_id in wanted if photo_id in features]
-        texts = self.captioner.caption(np.stack([features[i] for i in ids])) if ids else []
-        captions = dict(zip(ids, texts, strict=True))
+        grids = [features[photo_id] for photo_id in ids]
+        said = [captioner.caption(grids) for captioner in self.captioners.values()]
+        captions = dict(zip(ids, zip(*said, strict=True), strict=True))
         records = [self._record(photo, captions, known) for photo in loaded]
         captioned = sum(record.photo_id in captions for record in records)
         return Shard(records, captioned, encoded)
@@ -108,15 +119,35 @@ class Stage:
         return features
 
     def _record(
-        self, photo: LoadedPhoto, captions: Mapping[str, Caption], known: Mapping[str, Record]
+        self,
+        photo: LoadedPhoto,
+        captions: Mapping[str, Sequence[Caption]],
+        known: Mapping[str, Record],
     ) -> Record:
         if photo.status != "ok" or photo.photo_id is None:
             return make_record(photo, Status(photo.status), photo.error)
         if photo.photo_id in captions:
-            return captioned(photo, captions[photo.photo_id], self.captioner, self.signature)
+            return captioned(photo, captions[photo.photo_id], self.captioners)
         if photo.photo_id in known:
             return taken_over(photo, known[photo.photo_id])
         return make_record(photo, Status.UNSTABLE, "changed during the run: run again")
+
+
+def _signature(captioner: Captioner, folder: str) -> str:
+    """Name a captioner so that another one of the same name is told apart."""
+    return f"{captioner.config.name}@{captioner_fingerprint(folder)}"
+
+
+def _check_together(folders: Sequence[str], captioners: Collection[Captioner]) -> None:
+    """Raise ArchiveError unless captioners share an encoder, each with a language of its own."""
+    if len({encoder_fingerprint(folder) for folder in folders}) > 1:
+        raise ArchiveError(
+            f"{' and '.join(folders)} look through different encoders; caption with each of them "
+            "in a run of its own, with another OUT="
+        )
+    languages = [captioner.config.language for captioner in captioners]
+    if len({*languages}) < len(folders):
+        raise ArchiveError(f"captioners for one run are of one language each: {languages}")
 
 
 def _encode_with(folder: str) -> Encode:
@@ -164,20 +195,40 @@ def make_record(photo: LoadedPhoto, status: Status, error: str | None) -> Record
     )
 
 
-def captioned(photo: LoadedPhoto, caption: Caption, captioner: Captioner, signature: str) -> Record:
-    """Write the row of a photo that was captioned now.
+def captioned(
+    photo: LoadedPhoto, captions: Sequence[Caption], captioners: Mapping[str, Captioner]
+) -> Record:
+    """Write the row of a photo that was captioned now, by each captioner in its order.
 
     Its numbers are those that the manifest will hold: the views come out alike from either.
     """
+    first, (signature, captioner) = captions[0], next(iter(captioners.items()))
     return replace(
         make_record(photo, Status.CAPTIONED, None),
-        caption=caption.text,
-        confidence=float(np.float32(caption.confidence)),
-        alternatives=caption.alternatives,
-        log_prob=float(np.float32(caption.log_prob)),
+        caption=first.text,
+        confidence=_float32(first.confidence),
+        alternatives=first.alternatives,
+        log_prob=_float32(first.log_prob),
         captioner=signature,
         decode=str(captioner.config.search),
+        languages=_by_language(captions, captioners) if len(captioners) > 1 else (),
     )
+
+
+def _by_language(
+    captions: Sequence[Caption], captioners: Mapping[str, Captioner]
+) -> tuple[LanguageCaption, ...]:
+    said = (
+        LanguageCaption(
+            captioner.config.language, caption.text, _float32(caption.confidence), signature
+        )
+        for caption, (signature, captioner) in zip(captions, captioners.items(), strict=True)
+    )
+    return tuple(sorted(said, key=attrgetter("language")))
+
+
+def _float32(number: float) -> float:
+    return float(np.float32(number))
 
 
 def taken_over(photo: LoadedPhoto, known: Record) -> Record:

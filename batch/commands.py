@@ -2,12 +2,20 @@
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
-from batch.config import Config, captioner_folder, default_out
-from batch.corpora.corpus import Corpus
+from batch.config import PRESETS, Config, captioner_folder, captioner_folders, default_out
+from batch.corpora.corpus import Corpus, Problem, stop
+from batch.errors import ArchiveError
 from batch.quiet import start_tensorflow
 from batch.summary import COMPLETE
 from batch.text import printable
+
+if TYPE_CHECKING:
+    from batch.corpora.read import CorpusFiles
+    from batch.recipe import Recipe
+
+PROBLEMS_SHOWN = 20  # of a corpus; the rest are counted
 
 # Modules that need TensorFlow, Parquet or plots are imported by the command that needs them:
 # `--help` and wrong arguments are answered at once.
@@ -45,16 +53,33 @@ def features(options: argparse.Namespace) -> int:
 def train(options: argparse.Namespace) -> int:
     """Train a captioner on people's captions; a training that was interrupted goes on."""
     start_tensorflow()
-    from batch.recipe import Recipe
-    from batch.train import train_captioner
+    from batch.corpora.read import is_json
+    from batch.train import Sources, train_captioner
 
-    recipe = Recipe.read(options.preset)
-    corpus = _corpus(options)
-    print(
-        train_captioner(
-            recipe, corpus, options.photos, options.encoder, options.features, options.out
-        )
-    )
+    recipe = _recipe(options)
+    corpus = _corpus(options, recipe.language)
+    tell = stop if options.strict or not is_json(options.captions) else _tell_problem
+    sources = Sources(corpus, options.photos, options.encoder, options.glove, tell)
+    print(train_captioner(recipe, sources, options.features, options.out))
+    return COMPLETE
+
+
+def corpus(options: argparse.Namespace) -> int:
+    """Count what a caption corpus holds, and write its cleaned captions where asked."""
+    start_tensorflow()
+    from batch.corpora.descriptions import write_descriptions
+    from batch.corpora.read import all_captions
+    from batch.corpora.survey import survey
+    from models.tokenizers import find_tokenizer
+
+    recipe = _recipe(options)
+    tokenizer = find_tokenizer(recipe.tokenizer)
+    found = _corpus(options, recipe.language)
+    captions = all_captions(_corpus_files(options), found)
+    print(survey(captions, found.train, tokenizer, recipe.min_count, unknown=recipe.unknown))
+    if options.descriptions:
+        lines = write_descriptions(captions, tokenizer, options.descriptions)
+        print(f"{lines:,} lines: {printable(options.descriptions)}")
     return COMPLETE
 
 
@@ -62,12 +87,13 @@ def evaluate(options: argparse.Namespace) -> int:
     """Score a captioner on photos that people have captioned."""
     start_tensorflow()
     from batch.evaluate import evaluate as score_captioner
+    from models.captioner import CaptionerConfig
 
     folder = captioner_folder(options.captioner)
     print(
         score_captioner(
             folder,
-            _corpus(options).dev,
+            _corpus(options, CaptionerConfig.read(folder).language).dev,
             options.photos,
             options.features,
             options.out,
@@ -77,12 +103,70 @@ def evaluate(options: argparse.Namespace) -> int:
     return COMPLETE
 
 
+def attention(options: argparse.Namespace) -> int:
+    """Draw where a captioner looks in a photo: the photo once a word, as PNG."""
+    start_tensorflow()
+    from batch.attention import draw_attention
+    from batch.figures import default_picture
+
+    out = options.out or default_picture("attention", options.photo)
+    folder = captioner_folder(options.captioner)
+    said = draw_attention(options.photo, folder, options.features, out, _search(options))
+    print(f"{said}\n{printable(out)}")
+    return COMPLETE
+
+
+def structure(options: argparse.Namespace) -> int:
+    """Print the layers of a captioner's model, and draw them as PNG."""
+    start_tensorflow()
+    from batch.figures import default_picture
+    from batch.structure import draw_structure
+
+    out = options.out or default_picture("structure", options.model or options.captioner)
+    folder = None if options.model else captioner_folder(options.captioner)
+    print(f"{draw_structure(folder, out)}\n{printable(out)}")
+    return COMPLETE
+
+
+def page(options: argparse.Namespace) -> int:
+    """Write captions.html into a run's folder: its photos beside their captions."""
+    from batch.page import write_page
+
+    print(printable(write_page(options.out, options.limit)))
+    return COMPLETE
+
+
+def import_checkpoint(options: argparse.Namespace) -> int:
+    """Make a captioner of what the TensorFlow tutorial or the 2017 post left."""
+    start_tensorflow()
+    from batch.imports import Origin, import_captioner
+
+    origin = Origin(options.source, options.encoder, options.captions, options.train_list)
+    print(import_captioner(origin, options.out))
+    return COMPLETE
+
+
+def import_features(options: argparse.Namespace) -> int:
+    """Put a pickle of photo vectors, as the 2017 post keeps them, into the feature cache."""
+    start_tensorflow()
+    from batch.imports import import_features as read_features
+
+    found = read_features(options.source, options.photos, options.features, options.encoder)
+    for line in found.told():
+        print(line, file=sys.stderr)
+    print(found)
+    return COMPLETE
+
+
 def _config(options: argparse.Namespace) -> Config:
+    archive, urls = _source(options)
+    captioner, *others = captioner_folders(options.captioner)
     return Config(
-        archive=options.archive,
-        out=getattr(options, "out", None) or default_out(options.archive),
+        archive=archive,
+        out=getattr(options, "out", None) or default_out(archive, is_list=urls is not None),
         features=options.features,
-        captioner=captioner_folder(options.captioner),
+        captioner=captioner,
+        others=tuple(others),
         include=tuple(options.include),
         exclude=tuple(options.exclude),
         limit=options.limit,
@@ -90,19 +174,76 @@ def _config(options: argparse.Namespace) -> Config:
         retry_failed=getattr(options, "retry_failed", False),
         moved=getattr(options, "moved", False),
         search=_search(options),
+        urls=urls,
+        urls_are_all=not getattr(options, "url", None),
+        allow_private=getattr(options, "allow_private", False),
     )
 
 
+def _source(options: argparse.Namespace) -> tuple[str, tuple[str, ...] | None]:
+    """Name the archive, and give the URLs where it is a list of them."""
+    if getattr(options, "urls", None) is not None:
+        from batch.urls import read_list
+
+        return options.urls, read_list(options.urls)
+    if getattr(options, "url", None):
+        return "urls", tuple(dict.fromkeys(options.url))
+    return options.archive, None
+
+
 def _search(options: argparse.Namespace) -> dict[str, object]:
-    names = ("num_beams", "max_length")
+    names = ("num_beams", "max_length", "temperature", "seed")
     given = {name: getattr(options, name, None) for name in names}
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _corpus(options: argparse.Namespace) -> Corpus:
-    from batch.corpora.flickr8k import read_flickr8k
+def _corpus(options: argparse.Namespace, language: str) -> Corpus:
+    from batch.corpora.read import read_corpus
 
-    return read_flickr8k(options.captions, getattr(options, "train_list", None), options.dev_list)
+    problems: list[Problem] = []
+    tell = stop if options.strict else problems.append
+    training = hasattr(options, "train_list")
+    try:
+        return read_corpus(_corpus_files(options), language, tell, training=training)
+    finally:
+        _tell_problems(problems)
+
+
+def _corpus_files(options: argparse.Namespace) -> "CorpusFiles":
+    from batch.corpora.read import CorpusFiles
+
+    return CorpusFiles(
+        options.captions,
+        options.photos or "",
+        train_list=getattr(options, "train_list", None),
+        dev_list=options.dev_list,
+        dev_captions=options.dev_captions,
+    )
+
+
+def _recipe(options: argparse.Namespace) -> "Recipe":
+    from batch.recipe import Recipe
+
+    recipe = Recipe.read(options.preset or PRESETS[options.model or "attention"])
+    if options.model and recipe.architecture != options.model:
+        raise ArchiveError(
+            f"{options.preset} is of the model {recipe.architecture}; leave out MODEL="
+        )
+    return recipe
+
+
+def _tell_problems(problems: list[Problem]) -> None:
+    for problem in problems[:PROBLEMS_SHOWN]:
+        _tell_problem(problem)
+    if len(problems) > PROBLEMS_SHOWN:
+        print(f"and {len(problems) - PROBLEMS_SHOWN:,} more", file=sys.stderr)
+    if problems:
+        text = f"problems in the corpus: {len(problems):,}; STRICT=1 stops at the first"
+        print(text, file=sys.stderr)
+
+
+def _tell_problem(problem: Problem) -> None:
+    print(printable(str(problem)), file=sys.stderr)
 
 
 def _tell_unlisted(folders: list[str]) -> None:

@@ -1,15 +1,20 @@
 """What a run is asked to do."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 from batch.errors import ArchiveError
 
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PRETRAINED = os.path.join(_HOME, "models", "pretrained")
-PRESET = os.path.join(_HOME, "recipes", "flickr8k-en.json")
+PRESETS = {
+    "attention": os.path.join(_HOME, "recipes", "flickr8k-en.json"),
+    "merge": os.path.join(_HOME, "recipes", "merge-2017.json"),
+}
 CAPTIONER = "flickr8k-en"
 OUTPUTS = "outputs"
 FEATURES = os.path.join(OUTPUTS, "features")
@@ -23,6 +28,7 @@ class Config:
     out: str
     features: str
     captioner: str
+    others: tuple[str, ...] = ()  # captioners for more languages, beside the first
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     limit: int | None = None
@@ -30,22 +36,47 @@ class Config:
     retry_failed: bool = False  # load again what cannot be read, though its bytes are the same
     moved: bool = False  # the archive of this OUT has another place now
     search: dict[str, Any] = field(default_factory=dict)  # settings of SearchConfig to change
+    urls: tuple[str, ...] | None = None  # photos to fetch; `archive` is then their list's path
+    urls_are_all: bool = True  # what is not among the URLs is gone; not where they were only named
+    allow_private: bool = False  # fetch from this machine and the local network too
+
+    @property
+    def captioners(self) -> tuple[str, ...]:
+        """The folders of all captioners."""
+        return (self.captioner, *self.others)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that every photo is to have captions in, where there are several."""
+        return tuple(map(language_of, self.captioners)) if self.others else ()
 
     def check(self, *, writes_out: bool = True) -> None:
         """Raise ArchiveError where results would land among the photos, or names mean nothing."""
+        if self.urls is None:
+            self._check_folder(writes_out=writes_out)
+        elif find_spec("httpx") is None:
+            raise ArchiveError(
+                "photos by URL need a few packages more; `make caption URLS=…` installs them, and "
+                "so does `.venv/bin/pip install -r requirements-urls.txt`"
+            )
+        for captioner in self.captioners:
+            if not os.path.isdir(captioner):
+                raise ArchiveError(
+                    f"no captioner {captioner!r}; give the name of one in {PRETRAINED!r} "
+                    "or the path of a folder"
+                )
+
+    def _check_folder(self, *, writes_out: bool) -> None:
         if not os.path.isdir(self.archive):
             raise ArchiveError(f"{self.archive!r} is not a folder; give DIR= the folder of photos")
         places = {"FEATURES": self.features} | ({"OUT": self.out} if writes_out else {})
         keep_out_of(self.archive, places)
-        if not os.path.isdir(self.captioner):
-            raise ArchiveError(
-                f"no captioner {self.captioner!r}; give the name of one in {PRETRAINED!r} "
-                "or the path of a folder"
-            )
 
 
 def keep_out_of(photos: str, places: Mapping[str, str]) -> None:
     """Raise ArchiveError where a place that is written to, by its name, is among the photos."""
+    if not os.path.exists(photos):
+        raise ArchiveError(f"there is no {photos!r}; give the folder of the photos")
     for name, place in places.items():
         if is_within(place, photos):
             raise ArchiveError(
@@ -66,15 +97,44 @@ def is_within(path: str, folder: str) -> bool:
         place = above
 
 
-def default_out(archive: str) -> str:
-    """Name the results' folder after the archive's."""
-    return os.path.join(OUTPUTS, os.path.basename(os.path.realpath(archive)) or "root")
+def lasting(encoder_weights: str, out: str) -> str:
+    """Name weights so that they are found from any folder.
+
+    Those of a captioner beside the one to be made are named from there: the two go together.
+    """
+    if not os.path.isfile(encoder_weights):
+        return encoder_weights
+    path, home = os.path.abspath(encoder_weights), os.path.abspath(out)
+    beside = os.path.dirname(os.path.dirname(path)) == os.path.dirname(home)
+    return os.path.relpath(path, home) if beside else path
+
+
+def default_out(archive: str, *, is_list: bool = False) -> str:
+    """Name the results' folder after the archive's, or after a list without its ending."""
+    name = os.path.basename(os.path.realpath(archive)) or "root"
+    return os.path.join(OUTPUTS, os.path.splitext(name)[0] if is_list else name)
 
 
 def captioner_folder(name: str) -> str:
     """Find a captioner: the name of one that ships, or the path of a folder."""
     shipped = os.path.join(PRETRAINED, name)
     return shipped if os.path.basename(name) == name and _has_config(shipped) else name
+
+
+def captioner_folders(names: str) -> list[str]:
+    """Find captioners, one or several with commas between."""
+    whole = captioner_folder(names)
+    return [whole] if _has_config(whole) else [captioner_folder(n) for n in names.split(",")]
+
+
+def language_of(captioner: str) -> str:
+    """Read a captioner's language; no model is loaded. Raises ArchiveError where it has none."""
+    path = os.path.join(captioner, "config.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return str(json.load(file)["language"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ArchiveError(f"{path}: not a captioner's configuration ({error!r})") from error
 
 
 def _has_config(folder: str) -> bool:

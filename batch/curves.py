@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from batch.errors import ArchiveError
+from batch.figures import new_figure, save
+from batch.fonts import font_for
 from manifests.durable import atomic_write
 
 if TYPE_CHECKING:
@@ -23,21 +26,25 @@ _LOSS_COLOR = "#666666"
 _SCORE_COLORS = {"CIDEr": "#0072b2", "BLEU-4": "#d55e00"}
 
 
-def write_curves(history: History, folder: str) -> None:
-    """Write curve.csv and, with matplotlib, curve.png; nothing where there was no pass yet."""
+def write_curves(history: History, folder: str, name: str = "") -> None:
+    """Write curve.csv and, with matplotlib and a font for the captioner's `name`, curve.png.
+
+    Nothing where there was no pass yet.
+    """
     if not history:
         return
     os.makedirs(folder, exist_ok=True)
     _write_table(history, Path(folder, "curve.csv"))
+    log = logging.getLogger(__name__)
     try:
-        figure = _draw(history)
+        figure = _draw(history, name)
     except ImportError:
-        logging.getLogger(__name__).warning(
-            "no curve.png: matplotlib is not installed (pip install matplotlib)"
-        )
+        log.warning("no curve.png: matplotlib is not installed (pip install matplotlib)")
         return
-    with atomic_write(Path(folder, "curve.png")) as file:
-        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
+    except ArchiveError as error:
+        log.warning("no curve.png: %s", error)
+        return
+    save(figure, os.path.join(folder, "curve.png"))
 
 
 def _write_table(history: History, path: Path) -> None:
@@ -47,20 +54,17 @@ def _write_table(history: History, path: Path) -> None:
         table.to_csv(file, index=False, lineterminator="\r\n")
 
 
-def _draw(history: History) -> "Figure":
-    # Without pyplot, which would look for a screen and keep every figure in memory.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def _draw(history: History, name: str = "") -> "Figure":
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 4.5)
     losses = figure.add_subplot()
     scores = losses.twinx()
     _plot(losses, history, "loss", _LOSS_COLOR)
-    for name, color in _SCORE_COLORS.items():
-        _plot(scores, history, name, color)
+    for score, color in _SCORE_COLORS.items():
+        _plot(scores, history, score, color)
     losses.set(xlabel="passes", ylabel="loss")
+    losses.set_title(name, fontproperties=font_for(name), parse_math=False)
     scores.set(ylabel="score, times 100", ylim=(0, None))
     losses.xaxis.set_major_locator(MaxNLocator(integer=True))
     losses.grid(axis="y", alpha=0.25)

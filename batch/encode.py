@@ -3,21 +3,23 @@
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
+from threading import Event, Semaphore
 from typing import Any, TypeVar
 
 import numpy as np
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache
 from batch.photos import LoadedPhoto, load
 from batch.scan import Photo
+from batch.urls import UrlPhoto
 
 CHUNK = 32  # photos loaded together, and the encoder's batch
 AHEAD = 3  # chunks loaded before they are asked for: 25 MiB
 THREADS = max(2, os.cpu_count() or 1)
+FETCHING = max(8, THREADS)  # threads where photos come by URL, and are mostly waited for
 
 Encode = Callable[[np.ndarray], np.ndarray]
 """pixels (photos, 299, 299, 3) uint8 -> features (photos, 8, 8, 2048), any float type."""
@@ -43,12 +45,18 @@ def load_and_encode(
     import tensorflow as tf  # five seconds to import: only when there is work
 
     waiting: dict[int, list[LoadedPhoto]] = {}
+    ready, stopped = Semaphore(0), Event()
 
     def chunks() -> Iterator[tuple[int, list[str], np.ndarray]]:
-        for number, loaded in enumerate(_load_chunks(photos, cached)):
-            new = {photo.photo_id: photo.pixels for photo in loaded if photo.pixels is not None}
-            waiting[number] = [replace(photo, pixels=None) for photo in loaded]
-            yield number, [str(photo_id) for photo_id in new], _filled(list(new.values()))
+        yield -1, [], _filled([])  # asked for at once: with it TensorFlow begins to load ahead
+        try:
+            for number, loaded in enumerate(_load_chunks(photos, cached, stopped)):
+                new = {photo.photo_id: photo.pixels for photo in loaded if photo.pixels is not None}
+                waiting[number] = [replace(photo, pixels=None) for photo in loaded]
+                ready.release()
+                yield number, [str(photo_id) for photo_id in new], _filled(list(new.values()))
+        finally:
+            ready.release()  # for the end, or for what went wrong
 
     signature = (
         tf.TensorSpec((), tf.int64),
@@ -56,13 +64,30 @@ def load_and_encode(
         tf.TensorSpec((None, None, None, 3), tf.uint8),
     )
     dataset = tf.data.Dataset.from_generator(chunks, output_signature=signature).prefetch(AHEAD)
-    for number, photo_ids, pixels in dataset.as_numpy_iterator():
-        features = encode(pixels) if len(photo_ids) else pixels
-        named = zip(photo_ids, features[: len(photo_ids)], strict=True)
-        yield (
-            waiting.pop(int(number)),
-            {photo_id.decode(): np.asarray(grid).astype(np.float16) for photo_id, grid in named},
-        )
+    try:
+        for number, photo_ids, pixels in _when_ready(dataset.as_numpy_iterator(), ready):
+            features = encode(pixels) if len(photo_ids) else pixels
+            grids = np.asarray(features[: len(photo_ids)]).astype(np.float16)
+            named = zip(photo_ids, grids, strict=True)
+            yield waiting.pop(int(number)), {photo_id.decode(): grid for photo_id, grid in named}
+    finally:
+        stopped.set()
+
+
+def _when_ready(iterator: Iterator[Item], ready: Semaphore) -> Iterator[Item]:
+    """Give all but the first, each when it is there.
+
+    No signal gets through to Python while it waits in TensorFlow, and photos that come by URL can
+    take minutes.
+    """
+    next(iterator)
+    while True:
+        ready.acquire()
+        try:
+            found = next(iterator)
+        except StopIteration:
+            return
+        yield found
 
 
 def encode_photos(photos: Iterable[Photo], encode: Encode) -> dict[str, np.ndarray]:
@@ -91,36 +116,50 @@ def fill_cache(
 
 
 def encode_into_cache(
-    paths: Sequence[str], folder: str, cache: FeatureCache, encode: Encode
+    paths: Sequence[str],
+    folder: str,
+    cache: FeatureCache,
+    encode: Encode,
+    on_unsound: Callable[[LoadedPhoto], None],
 ) -> dict[str, str]:
     """Put the features of a corpus' photos into the cache; give each path its photo identity.
 
-    They must all be there: raises ArchiveError naming one that is not sound.
+    `on_unsound` is told of photos that cannot be read; they get none.
     """
     photos = (Photo(folder, path, 0, 0) for path in paths)
     with tqdm(total=len(paths), desc="encoding", unit="photo", disable=None) as bar:
         identities: dict[str, str] = {}
         for loaded, _ in fill_cache(photos, cache, encode):
-            identities |= {photo.photo.relative: _identity(photo) for photo in loaded}
+            for photo in loaded:
+                if photo.photo_id is not None and photo.status == "ok":
+                    identities[photo.photo.relative] = photo.photo_id
+                else:
+                    on_unsound(photo)
             bar.update(len(loaded))
     return identities
 
 
-def _identity(photo: LoadedPhoto) -> str:
-    if photo.photo_id is None or photo.status != "ok":
-        raise ArchiveError(f"{photo.photo.location}: {photo.error}")
-    return photo.photo_id
-
-
-def _load_chunks(photos: Iterable[Photo], cached: Container[str]) -> Iterator[list[LoadedPhoto]]:
+def _load_chunks(
+    photos: Iterable[Photo], cached: Container[str], stopped: Event
+) -> Iterator[list[LoadedPhoto]]:
     decoded: set[str] = set()
 
     def is_new(photo_id: str) -> bool:
         return photo_id not in cached and photo_id not in decoded
 
-    with Parallel(n_jobs=THREADS, prefer="threads") as parallel:
-        for chunk in batched(photos, CHUNK):
-            loaded = parallel(delayed(load)(photo, needs_pixels=is_new) for photo in chunk)
+    def load_unless_stopped(photo: Photo) -> LoadedPhoto:
+        if stopped.is_set():  # no one waits for it any more
+            return LoadedPhoto(photo, "io", "was not read: the run was stopped", 0, 0)
+        return load(photo, needs_pixels=is_new)
+
+    chunks = batched(photos, CHUNK)
+    first = next(chunks, [])
+    threads = FETCHING if any(isinstance(photo, UrlPhoto) for photo in first) else THREADS
+    with Parallel(n_jobs=threads, prefer="threads") as parallel:
+        for chunk in filter(None, chain([first], chunks)):
+            loaded = parallel(delayed(load_unless_stopped)(photo) for photo in chunk)
+            if stopped.is_set():
+                return
             decoded.update(photo.photo_id for photo in loaded if photo.pixels is not None)
             yield loaded
 

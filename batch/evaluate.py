@@ -19,6 +19,7 @@ from batch.damage import PhotoError
 from batch.errors import ArchiveError
 from batch.judge import Evaluation, Judged, judge
 from batch.pages import Card, Section, evaluation_page, picture_of
+from batch.photos import read_bytes
 from batch.scan import Photo
 from manifests.durable import atomic_write, write_json
 from manifests.record import Record
@@ -45,7 +46,7 @@ def evaluate(
     """
     _check(photos)
     keep_out_of(folder, {"FEATURES": cache_root, "OUT": out})
-    stage = Stage.load(captioner_folder, cache_root, search)
+    stage = Stage.load([captioner_folder], cache_root, search)
     captions = _caption(stage, photos, folder)
     fingerprint = captioner_fingerprint(captioner_folder)
     evaluation = judge(stage.captioner, fingerprint, photos, captions)
@@ -126,9 +127,8 @@ def _section(heading: str, note: str, photos: Iterable[Judged], folder: str) -> 
 def _card(photo: Judged, folder: str) -> Card:
     location = os.path.join(folder, photo.path)
     try:
-        with open(location, "rb") as file:
-            picture = picture_of(file.read())
-    except (OSError, PhotoError) as error:
+        picture = picture_of(read_bytes(location))
+    except PhotoError as error:
         raise ArchiveError(f"{location}: {error}") from error
     figures = {"CIDEr": f"{photo.cider:.1f}", "confidence": f"{photo.confidence:.2f}"}
     return Card(photo.path, picture, photo.caption, figures, photo.references)

@@ -4,6 +4,10 @@ Parquet shards under `<cache>/<encoder fingerprint>/`, one row a photo: its iden
 its bytes) and its 8x8x2048 features as float16, stored channel by channel, since neighbouring cells
 resemble each other and compress best side by side. A shard is named after the photos in it and
 written once; look-ups read the identity column alone.
+
+Vectors that were imported, the mean over a grid, are in `<cache>/<encoder fingerprint>-pooled/`, in
+the same form but 2048 float16: as training rounds the means of grids too. They never mix: only
+captioners that see photos as one vector look there, and only for photos whose grid is not kept.
 """
 
 import hashlib
@@ -20,21 +24,19 @@ import pyarrow.parquet as pq
 from manifests.durable import atomic_write, remove_leftovers
 
 SHAPE = (8, 8, 2048)
+POOLED = (2048,)
 SHARD_PHOTOS = 256  # 18 MiB a shard, 64 MiB while it is written
 _ROWS_A_GROUP = 8  # read together when one is asked for
 _A_DAY = 86_400.0  # seconds
 _DAMAGED = (pa.ArrowException, OSError, ValueError, LookupError)  # what broken Parquet raises
-_SCHEMA = pa.schema(
-    [("photo_id", pa.string()), ("features", pa.binary(2 * int(np.prod(SHAPE))))],
-    metadata={"photo_captions.features": "1", "layout": "2048x8x8 float16 little-endian"},
-)
 
 
 class FeatureCache:
     """Features by photo identity, in a folder of shards that only ever grows."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, shape: tuple[int, ...] = SHAPE) -> None:
         self.folder = folder
+        self.shape = shape
         self._places: dict[str, tuple[str, int]] = {}  # photo_id -> shard, row
         self._open: tuple[str, pq.ParquetFile] | None = None
         os.makedirs(folder, exist_ok=True)
@@ -61,13 +63,14 @@ class FeatureCache:
         return len(self._places)
 
     def write(self, features: Mapping[str, np.ndarray]) -> None:
-        """Keep the features (8, 8, 2048) of photos that are not here yet, as one whole shard."""
+        """Keep the features of photos that are not here yet, as one whole shard."""
         new = sorted(photo_id for photo_id in features if photo_id not in self)
         if not new:
             return
+        schema = _schema(self.shape)
         blobs = [_pack(features[photo_id]) for photo_id in new]
         table = pa.Table.from_arrays(
-            [pa.array(new), pa.array(blobs, _SCHEMA.field(1).type)], schema=_SCHEMA
+            [pa.array(new), pa.array(blobs, schema.field(1).type)], schema=schema
         )
         name = hashlib.sha256("".join(new).encode()).hexdigest()[:16] + ".parquet"
         with atomic_write(Path(self.folder, name)) as file:
@@ -82,7 +85,7 @@ class FeatureCache:
         self._places |= {photo_id: (name, row) for row, photo_id in enumerate(new)}
 
     def read(self, photo_ids: Iterable[str]) -> dict[str, np.ndarray]:
-        """Give the float16 (8, 8, 2048) features of each photo that is here and whole."""
+        """Give the float16 features of each photo that is here and whole."""
         found: dict[str, np.ndarray] = {}
         wanted: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         for photo_id in photo_ids:
@@ -104,7 +107,7 @@ class FeatureCache:
             row = self._places[photo_id][1] % _ROWS_A_GROUP
             if rows["photo_id"][row].as_py() != photo_id:
                 raise ValueError(f"{name}: row {row} of group {group} is another photo's")
-            found[photo_id] = _unpack(rows["features"][row].as_py())
+            found[photo_id] = _unpack(rows["features"][row].as_py(), self.shape)
         return found
 
     def _give_up(self, name: str, error: Exception) -> None:
@@ -127,10 +130,51 @@ class FeatureCache:
         return self._open[1]
 
 
+class PooledBehind(FeatureCache):
+    """A cache of grids, and behind it one of imported vectors, which is only read.
+
+    For captioners that see a photo as one vector: `read` gives either.
+    """
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
+        self._pooled = FeatureCache(pooled_folder(folder), POOLED)
+
+    def __contains__(self, photo_id: object) -> bool:
+        return super().__contains__(photo_id) or photo_id in self._pooled
+
+    def read(self, photo_ids: Iterable[str]) -> dict[str, np.ndarray]:
+        """Give the features (8, 8, 2048) or (2048,) of each photo that is here and whole."""
+        wanted = set(photo_ids)
+        found = super().read(wanted)
+        return self._pooled.read(wanted - found.keys()) | found
+
+
+def pooled_folder(folder: str) -> str:
+    """Say where the imported vectors are that go with a cache of grids."""
+    return f"{folder}-pooled"
+
+
+def open_cache(root: str, fingerprint: str, architecture: str) -> FeatureCache:
+    """Open the cache of an encoder's features, as far as a captioner of this kind can see them."""
+    folder = os.path.join(root, fingerprint)
+    if architecture == "merge" and os.path.isdir(pooled_folder(folder)):
+        return PooledBehind(folder)
+    return FeatureCache(folder)
+
+
+def _schema(shape: tuple[int, ...]) -> pa.Schema:
+    layout = "x".join(map(str, (shape[-1], *shape[:-1])))
+    return pa.schema(
+        [("photo_id", pa.string()), ("features", pa.binary(2 * int(np.prod(shape))))],
+        metadata={"photo_captions.features": "1", "layout": f"{layout} float16 little-endian"},
+    )
+
+
 def _pack(features: np.ndarray) -> bytes:
-    return np.ascontiguousarray(np.moveaxis(features.astype("<f2"), 2, 0)).tobytes()
+    return np.ascontiguousarray(np.moveaxis(features.astype("<f2"), -1, 0)).tobytes()
 
 
-def _unpack(blob: bytes) -> np.ndarray:
-    channels = np.frombuffer(blob, "<f2").reshape(SHAPE[2], SHAPE[0], SHAPE[1])
-    return np.ascontiguousarray(np.moveaxis(channels, 0, 2))
+def _unpack(blob: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    channels = np.frombuffer(blob, "<f2").reshape(shape[-1], *shape[:-1])
+    return np.ascontiguousarray(np.moveaxis(channels, 0, -1))

@@ -8,10 +8,10 @@ from typing import Any
 from batch.corpora.corpus import CaptionedPhoto
 from manifests.record import Record
 from models.captioner import Captioner
+from models.characters import character_scores
 from models.meteor import meteor
-from models.metrics import score
-from models.tokens import TOKENIZER
-from models.vocabulary import SPECIALS, split_words
+from models.metrics import is_language, score, splitter
+from models.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Evaluation:
     fingerprint: str
     language: str
     search: str
+    splitter: str
     scores: Mapping[str, float | None]
     variety: Variety
     photos: tuple[Judged, ...] = field(repr=False)
@@ -58,7 +59,7 @@ class Evaluation:
         return {
             "Captioner": f"{self.captioner} ({self.fingerprint})",
             "Search": self.search,
-            "Words split by": TOKENIZER,
+            "Words split by": self.splitter,
             "Photos": f"{len(self.photos):,}",
             "Distinct captions": f"{v.distinct:.1%}",
             "Most frequent": f"{v.most_frequent} ({v.most_frequent_share:.1%} of the photos)",
@@ -80,7 +81,7 @@ class Evaluation:
             "fingerprint": self.fingerprint,
             "language": self.language,
             "search": self.search,
-            "tokenizer": TOKENIZER,
+            "tokenizer": self.splitter,
             "photos": len(self.photos),
             "scores": {k: v if v is None else round(v, 2) for k, v in self.scores.items()},
             "variety": asdict(self.variety),
@@ -97,16 +98,16 @@ def judge(
     config = captioner.config
     references = {photo.path: photo.captions for photo in photos}
     texts = {path: captions[path].caption or "" for path in references}
-    found = score(texts, references)
-    is_english = config.language.partition("-")[0] == "en"  # METEOR's stems and synonyms are
-    synonyms = meteor(texts, references) if is_english else None
+    split = splitter(config.language)
+    found = score(texts, references, split.split)
     return Evaluation(
         captioner=config.name,
         fingerprint=fingerprint,
         language=config.language,
         search=str(config.search),
-        scores={**found.as_dict(), "METEOR": None if synonyms is None else 100 * synonyms},
-        variety=variety(list(texts.values()), len(captioner.vocabulary) - len(SPECIALS)),
+        splitter=split.name,
+        scores=found.as_dict() | _own_scores(config.language, texts, references),
+        variety=variety(list(texts.values()), captioner.vocabulary),
         photos=tuple(
             Judged(
                 path, texts[path], captions[path].confidence or 0.0, 100 * cider, references[path]
@@ -116,7 +117,19 @@ def judge(
     )
 
 
-def variety(captions: Sequence[str], words_known: int) -> Variety:
+def _own_scores(
+    language: str, texts: Mapping[str, str], references: Mapping[str, Sequence[str]]
+) -> dict[str, float | None]:
+    """Give the scores that are a language's own, times 100."""
+    if is_language(language, "ko"):
+        return dict(character_scores(texts, references))
+    if is_language(language, "en"):  # METEOR's stems and synonyms are English
+        synonyms = meteor(texts, references)
+        return {"METEOR": None if synonyms is None else 100 * synonyms}
+    return {}
+
+
+def variety(captions: Sequence[str], vocabulary: Vocabulary) -> Variety:
     """Tell how much captions repeat each other."""
     counts = Counter(captions)
     [(most_frequent, times)] = counts.most_common(1)
@@ -124,6 +137,8 @@ def variety(captions: Sequence[str], words_known: int) -> Variety:
         distinct=len(counts) / len(captions),
         most_frequent=most_frequent,
         most_frequent_share=times / len(captions),
-        words_used=len({word for caption in counts for word in split_words(caption)}),
-        words_known=words_known,
+        words_used=len(
+            {word for caption in counts for word in vocabulary.tokenizer.split(caption)}
+        ),
+        words_known=len(vocabulary) - vocabulary.specials,
     )

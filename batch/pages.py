@@ -38,17 +38,20 @@ th { text-align: start; font-weight: normal; padding-right: 1.5rem; overflow-wra
 .scores td { text-align: end; font-variant-numeric: tabular-nums; font-weight: 600; }
 .photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr));
   gap: 1rem; margin: 0; padding: 0; list-style: none; }
+.tables + .photos { margin-top: 1.5rem; }
 .photos > li { border: 1px solid var(--line); border-radius: .5rem; overflow: hidden; }
 img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain;
   background: var(--back); }
 .words { padding: .625rem .75rem .75rem; }
 .words p { margin: 0 0 .375rem; font-weight: 600; }
+.words .problem { font-weight: normal; font-style: italic; color: var(--faint); }
 .words ul { margin: .5rem 0; padding-left: 1.125rem; font-size: .875rem; list-style: disc; }
 :lang(ko) { word-break: keep-all; }
 dl { display: flex; flex-wrap: wrap; gap: 0 1rem; margin: 0; font-size: .8125rem; }
 dl div { display: flex; gap: .375rem; }
 dd { margin: 0; color: var(--ink); font-variant-numeric: tabular-nums; }
 .name { display: block; color: var(--faint); font-size: .75rem; }
+dl + .name { margin-top: .375rem; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _POLICY = (
@@ -59,13 +62,21 @@ _POLICY = (
 
 @dataclass(frozen=True)
 class Card:
-    """A photo on a page; `picture` is a `data:` address, `figures` are named numbers as text."""
+    """A photo on a page; `picture` is a `data:` address, `figures` are named values as text.
+
+    `picture` and `caption` are empty where there is none, `problem` says why. `language` is that of
+    the caption, as BCP 47, where it is not the page's; `also` are captions by language beside it.
+    """
 
     path: str
     picture: str
     caption: str
     figures: Mapping[str, str]
-    references: Sequence[str]
+    references: Sequence[str] = ()
+    alternatives: Sequence[str] = ()
+    problem: str = ""
+    language: str | None = None
+    also: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,15 @@ def evaluation_page(
     """Write the page of an evaluation; `language` is that of captions and references, as BCP 47."""
     tables = _table("Scores, times 100", scores, "scores") + _table("What was scored", facts)
     body = "".join(_section(section, language) for section in sections if section.cards)
+    return _document(title, tables, body)
+
+
+def captions_page(title: str, facts: Mapping[str, str], cards: Iterable[Card]) -> str:
+    """Write the page of an archive's photos beside their captions, in the order given."""
+    return _document(title, _table("What is shown", facts), _cards(cards, ""))
+
+
+def _document(title: str, tables: str, body: str) -> str:
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -128,26 +148,38 @@ def _table(caption: str, rows: Mapping[str, str], kind: str = "") -> str:
 
 
 def _section(section: Section, language: str) -> str:
-    cards = "".join(_card(card, language) for card in section.cards)
     heading = f"<h2>{_text(section.heading)} <small>{_text(section.note)}</small></h2>"
-    return f'<section>\n{heading}\n<ul class="photos">\n{cards}</ul>\n</section>\n'
+    return f"<section>\n{heading}\n{_cards(section.cards, language)}</section>\n"
+
+
+def _cards(cards: Iterable[Card], language: str) -> str:
+    return f'<ul class="photos">\n{"".join(_card(card, language) for card in cards)}</ul>\n'
 
 
 def _card(card: Card, language: str) -> str:
-    lang = _text(language)
+    own = language if card.language is None else card.language
+    lang = _text(own)
     # What a person wrote describes the photo to who cannot see it; the caption is on trial here.
     alt = _text(card.references[0]) if card.references else ""
-    references = "".join(f"<li>{_text(text)}</li>" for text in card.references)
+    picture = f'<img src="{_text(card.picture)}" alt="{alt}" lang="{lang}">\n'
+    captions = "".join(
+        f'<p lang="{_text(each)}">{_text(said)}</p>\n'
+        for each, said in [(own, card.caption), *card.also]
+        if said
+    )
+    problem = f'<p class="problem">{_text(card.problem)}</p>\n'
     return f"""<li>
-<img src="{_text(card.picture)}" alt="{alt}" lang="{lang}">
-<div class="words">
-<p lang="{lang}">{_text(card.caption)}</p>
-<dl>{_figures(card.figures)}</dl>
-<ul lang="{lang}">{references}</ul>
-<bdi class="name">{_text(card.path)}</bdi>
+{picture if card.picture else ""}<div class="words">
+{captions}{problem if card.problem else ""}<dl>{_figures(card.figures)}</dl>
+{_list([*card.references, *card.alternatives], lang)}<bdi class="name">{_text(card.path)}</bdi>
 </div>
 </li>
 """
+
+
+def _list(texts: Sequence[str], lang: str) -> str:
+    items = "".join(f"<li>{_text(text)}</li>" for text in texts)
+    return f'<ul lang="{lang}">{items}</ul>\n' if items else ""
 
 
 def _figures(figures: Mapping[str, str]) -> str:

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from batch import formats
+from batch import formats, zipped
 from batch.damage import EXPORT, RAW_KIND, PhotoError, explained
 from batch.scan import Photo
+from batch.urls import UrlPhoto
 
 MAX_BYTES = 1 << 30  # the file is held in memory while it is decoded
 TRIES, PAUSE = 3, 0.2  # seconds; for network shares that hiccup and files still being copied
@@ -29,7 +30,8 @@ class LoadedPhoto:
 
     `status` is `ok`, `unreadable`, `truncated`, `too_large`, `unsupported`, `unstable`, `vanished`,
     `denied` or `io`; all but `ok` come with an `error` in plain words. `size` and `mtime_ns` are
-    the file's when it was read. `pixels` is (size, size, 3) uint8 RGB.
+    the file's when it was read; of a photo in a zip, its own size and the zip's time. `pixels` is
+    (size, size, 3) uint8 RGB.
     """
 
     photo: Photo
@@ -60,8 +62,8 @@ def load(
     """
     found = LoadedPhoto(photo, "ok", "", photo.size, photo.mtime_ns)
     try:
-        data, on_disk = _read(photo)
-        found = replace(found, size=on_disk.st_size, mtime_ns=on_disk.st_mtime_ns)
+        data, mtime_ns = _fetch(photo) if isinstance(photo, UrlPhoto) else _read(photo.location)
+        found = replace(found, size=len(data), mtime_ns=mtime_ns)
         photo_id = hashlib.sha256(data).hexdigest()
         found = replace(found, photo_id=photo_id)
         with explained(data, photo.relative):
@@ -77,6 +79,11 @@ def load(
     except PhotoError as error:
         return replace(found, status=error.status, error=str(error))
     return found
+
+
+def read_bytes(location: str) -> bytes:
+    """Read a photo's file, or a zip's member. Raises PhotoError, which says what is wrong."""
+    return _read(location)[0]
 
 
 def open_upright(data: bytes, min_size: int) -> Image.Image:
@@ -100,39 +107,52 @@ def _resize(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
     return np.array(square, dtype=np.uint8)
 
 
-def _read(photo: Photo) -> tuple[bytes, os.stat_result]:
-    """Read the whole file; again, after a pause, where a disk failed or it changed."""
+def _fetch(photo: UrlPhoto) -> tuple[bytes, int]:
+    from batch.fetch import fetch  # what it needs is there only where URLs are captioned
+
+    return fetch(photo.relative, photo.limits), 0
+
+
+def _read(location: str) -> tuple[bytes, int]:
+    """Give a file's bytes and mtime_ns; again, after a pause, where a disk failed or it changed."""
     for _ in range(TRIES - 1):
         try:
-            return _read_once(photo.location)
+            return _read_once(location)
         except PhotoError as error:
             if error.status not in ("io", "unstable"):
                 raise
             time.sleep(PAUSE)
-    return _read_once(photo.location)
+    return _read_once(location)
 
 
-def _read_once(path: str) -> tuple[bytes, os.stat_result]:
+def _read_once(path: str) -> tuple[bytes, int]:
     try:
-        _check_regular(os.stat(path))  # before it is opened: opening a device can make it act
-        with open(os.open(path, FLAGS), "rb") as file:
-            before = os.fstat(file.fileno())
-            _check_regular(before)
-            if before.st_size > MAX_BYTES:
-                text = f"has {before.st_size:,} bytes, more than {MAX_BYTES:,}: save a smaller copy"
-                raise PhotoError("too_large", text)
-            data = file.read(before.st_size + 1)  # one more byte shows that it grew
-            after = os.fstat(file.fileno())
+        try:
+            return _read_file(path)
+        except NotADirectoryError:  # a part of the path is a file: a zip, perhaps
+            return zipped.read_member(path, MAX_BYTES)
     except OSError as error:
         raise _failed_read(error) from error
     except ValueError as error:  # from a list of names, not from a folder
         raise PhotoError("vanished", "has a name that no file can have") from error
     except MemoryError as error:
         raise PhotoError("too_large", "needs more memory than there is: run it alone") from error
+
+
+def _read_file(path: str) -> tuple[bytes, int]:
+    _check_regular(os.stat(path))  # before it is opened: opening a device can make it act
+    with open(os.open(path, FLAGS), "rb") as file:
+        before = os.fstat(file.fileno())
+        _check_regular(before)
+        if before.st_size > MAX_BYTES:
+            text = f"has {before.st_size:,} bytes, more than {MAX_BYTES:,}: save a smaller copy"
+            raise PhotoError("too_large", text)
+        data = file.read(before.st_size + 1)  # one more byte shows that it grew
+        after = os.fstat(file.fileno())
     changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
     if changed or len(data) != before.st_size:
         raise PhotoError("unstable", "changed while it was read: run again when it is all copied")
-    return data, after
+    return data, after.st_mtime_ns
 
 
 def _check_regular(found: os.stat_result) -> None:

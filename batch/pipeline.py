@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,12 @@ from tqdm import tqdm
 from batch.config import Config
 from batch.errors import ArchiveError
 from batch.lock import locked
-from batch.plan import Plan, all_gone, carried, make_plan, settle_absent
+from batch.plan import Plan, all_gone, carried, gone_from, make_plan, settle_absent
 from batch.quiet import start_tensorflow
 from batch.results import Previous, Results
 from batch.scan import Photo, scan
 from batch.summary import Summary
+from batch.urls import Limits, absent_from, url_photos
 
 if TYPE_CHECKING:
     from batch.caption import Shard, Stage
@@ -46,12 +47,13 @@ def run(config: Config) -> Summary:
                 summary.encoded += shard.encoded
             there = [*plan.kept, *new]
             absent, summary.moved = settle_absent(
-                plan.absent, there, previous.committed, config.archive
+                plan.absent, there, previous.committed, gone(config)
             )
             if all_gone(there, absent):
+                why = "is its disk there?" if config.urls is None else "is it the right list?"
                 raise ArchiveError(
-                    f"{config.archive} holds none of its {len(absent):,} photos any more: is its "
-                    f"disk there? If they are gone for good, remove {config.out}"
+                    f"{config.archive} holds none of its {len(absent):,} photos any more: {why} "
+                    f"If they are gone for good, remove {config.out}"
                 )
             summary.count(new, plan.kept, absent)
             summary.set_aside = results.commit([*there, *absent])
@@ -85,19 +87,34 @@ def plan_run(config: Config, previous: Previous, summary: Summary) -> Plan:
     """Find the photos, and tell those that are new or changed."""
     photos = find_photos(config, summary)
     return make_plan(
-        photos, previous.rows, overwrite=config.overwrite, retry_failed=config.retry_failed
+        photos,
+        previous.rows,
+        overwrite=config.overwrite,
+        retry_failed=config.retry_failed,
+        languages=config.languages,
     )
 
 
 def find_photos(config: Config, summary: Summary) -> Iterator[Photo]:
     """Scan the archive as asked; folders that cannot be listed are noted in the summary."""
-    photos = scan(
-        config.archive,
-        config.include,
-        config.exclude,
-        on_error=lambda folder, error: summary.unlisted.append(f"{folder}: {error.strerror}"),
-    )
+    if config.urls is not None:
+        limits = Limits(allow_private=config.allow_private)
+        photos = url_photos(config.urls, config.include, config.exclude, limits)
+    else:
+        photos = scan(
+            config.archive,
+            config.include,
+            config.exclude,
+            on_error=lambda folder, error: summary.unlisted.append(f"{folder}: {error.strerror}"),
+        )
     return islice(photos, config.limit)
+
+
+def gone(config: Config) -> Callable[[bytes], bool]:
+    """Give what tells whether a raw path is no longer in the archive, or in the list of URLs."""
+    if config.urls is None:
+        return gone_from(config.archive)
+    return absent_from(config.urls) if config.urls_are_all else lambda raw_path: False  # noqa: ARG005
 
 
 def caption_shards(plan: Plan, config: Config) -> "Iterator[Shard]":
@@ -111,7 +128,7 @@ def load_stage(config: Config) -> "Stage":
     start_tensorflow()
     from batch.caption import Stage
 
-    return Stage.load(config.captioner, config.features, config.search)
+    return Stage.load(config.captioners, config.features, config.search)
 
 
 def progress(shards: "Iterator[Shard]", total: int, what: str) -> "Iterator[Shard]":

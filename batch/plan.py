@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -22,12 +22,18 @@ class Plan:
 
 
 def make_plan(
-    photos: Iterable[Photo], previous: Sequence[Record], *, overwrite: bool, retry_failed: bool
+    photos: Iterable[Photo],
+    previous: Sequence[Record],
+    *,
+    overwrite: bool,
+    retry_failed: bool,
+    languages: Collection[str] = (),
 ) -> Plan:
     """Tell new and changed photos from those done. Size and mtime are what tells: no file is read.
 
     With `overwrite` every photo is to do, and no old caption is used again; with `retry_failed`
-    so are those that could not be read.
+    so are those that could not be read. Where several `languages` are asked for, so are photos
+    that lack a caption in one of them.
     """
     absent = {record.raw_path: record for record in previous}
     todo: list[Photo] = []
@@ -35,22 +41,30 @@ def make_plan(
     old: dict[bytes, Record] = {}
     for photo in photos:
         record = absent.pop(photo.raw_path, None)
-        if record and not overwrite and _is_done(record, photo, retry_failed):
+        if record and not overwrite and _is_done(record, photo, retry_failed, languages):
             kept.append(_found_again(record))
         else:
             todo.append(photo)
             if record:
                 old[photo.raw_path] = record
-    known = {record.photo_id: record for record in previous if record.photo_id and record.caption}
+    known = {
+        record.photo_id: record
+        for record in previous
+        if record.photo_id and record.caption and _says_all(record, languages)
+    }
     return Plan(tuple(todo), tuple(kept), tuple(absent.values()), old, {} if overwrite else known)
 
 
-def _is_done(record: Record, photo: Photo, retry_failed: bool) -> bool:
-    if (record.size, record.mtime_ns) != (photo.size, photo.mtime_ns):
+def _is_done(record: Record, photo: Photo, retry_failed: bool, languages: Collection[str]) -> bool:
+    if not photo.is_as_it_was(record.size, record.mtime_ns):
         return False
     if record.status in FINAL:
         return not retry_failed
-    return not record.failed and record.caption is not None
+    return not record.failed and record.caption is not None and _says_all(record, languages)
+
+
+def _says_all(record: Record, languages: Collection[str]) -> bool:
+    return set(languages) <= {each.language for each in record.languages}
 
 
 def _found_again(record: Record) -> Record:
@@ -80,7 +94,7 @@ def settle_absent(
     absent: Iterable[Record],
     there: Iterable[Record],
     committed: Mapping[bytes, str | None],
-    archive: str,
+    is_gone: Callable[[bytes], bool],
 ) -> tuple[list[Record], int]:
     """Say what became of the rows whose photo was not found; none is dropped.
 
@@ -88,13 +102,12 @@ def settle_absent(
     goes on under the new path. One that is gone altogether is `missing` and keeps its caption. One
     that is still there was left out of this run: its row stays.
     `there` are the rows of the photos found; `committed` tells which identity the last finished
-    run had at a path: what differs has arrived since.
+    run had at a path: what differs has arrived since. `is_gone` tells which raw paths are no more.
     Returns the rows that stay, and how many photos were moved.
     """
     arrived = Counter(
         record.photo_id for record in there if committed.get(record.raw_path) != record.photo_id
     )
-    is_gone = _gone_from(archive)
     rows: list[Record] = []
     moved = 0
     for record in absent:
@@ -113,7 +126,7 @@ def all_gone(there: Sequence[Record], absent: Sequence[Record]) -> bool:
     return not there and bool(absent) and all(row.status is Status.MISSING for row in absent)
 
 
-def _gone_from(archive: str) -> Callable[[bytes], bool]:
+def gone_from(archive: str) -> Callable[[bytes], bool]:
     """Tell which raw paths are gone, by the exact bytes of the names in their folder.
 
     Asking for the path itself would find `img.jpg` for `IMG.JPG` on disks that ignore case.

@@ -2,11 +2,11 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 from batch.config import Config
 from batch.pipeline import plan_run
+from batch.plan import Plan
 from batch.results import Results
 from batch.summary import Summary
 
@@ -28,7 +28,7 @@ def describe(config: Config) -> str:
     failed = sum(record.failed for record in plan.kept)
     lines = [
         f"photos found        {len(plan.todo) + len(plan.kept):>10,}",
-        *_formats([photo.relative for photo in plan.todo], [r.path for r in plan.kept]),
+        *(_formats(plan) if config.urls is None else ()),  # URLs end in anything
         f"captioned before    {len(plan.kept) - failed:>10,}",
         f"failed before       {failed:>10,}",
         f"new or changed      {len(plan.todo):>10,}",
@@ -43,10 +43,9 @@ def _size(folder: str) -> int:
     return sum(path.stat().st_size for path in Path(folder).rglob("*.parquet"))
 
 
-def _formats(*paths: Iterable[str]) -> list[str]:
-    counts = Counter(
-        os.path.splitext(path)[1].lower().lstrip(".") for group in paths for path in group
-    )
+def _formats(plan: Plan) -> list[str]:
+    paths = [photo.relative for photo in plan.todo] + [row.path for row in plan.kept]
+    counts = Counter(os.path.splitext(path)[1].lower().lstrip(".") for path in paths)
     return [f"  {name:<18}{count:>10,}" for name, count in sorted(counts.items())]
 
 

@@ -2,19 +2,30 @@
 
 import json
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from batch.errors import ArchiveError
+from models.attention_decoder import DecoderConfig
+from models.merge_decoder import MergeConfig
 from models.search import SearchConfig
+from models.tokenizers import find_tokenizer
+
+Architecture = Literal["attention", "merge"]
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Some passes over the training photos; an encoder rate of 0 leaves the encoder as it is."""
+    """Some passes over the training photos; an encoder rate of 0 leaves the encoder as it is.
+
+    The rate warms up and falls to zero over the phase, or with `constant` stays what it is.
+    """
 
     passes: int
     rate: float
     encoder_rate: float = 0.0
     tuned_after: str = ""  # the encoder's layer up to which it stays as it is
+    constant: bool = False
+    photos_a_step: int = 0  # the recipe's, where 0
 
 
 @dataclass(frozen=True)
@@ -23,15 +34,21 @@ class Recipe:
 
     name: str
     language: str = "en"
+    architecture: Architecture = "attention"
+    tokenizer: str = "words"
+    unknown: bool = True  # rare words become <unk>; else they are left out of captions
     min_count: int = 5
     max_length: int = 20
     embedding: int = 256
-    projection: int = 512
+    projection: int = 512  # this and the next: where the decoder attends
     attention: int = 256
     units: int = 512
     dropout: float = 0.5
+    tune_vectors: bool = False  # word vectors from a file are trained on, not kept as they are
     label_smoothing: float = 0.1
     attention_weight: float = 0.01
+    weight_decay: float = 1e-4
+    keep_passes: bool = False  # a captioner of each pass, not of the best one alone
     photos_a_step: int = 32
     captions_a_photo: int = 5
     smallest_crop: float = 0.75  # share of the photo's area
@@ -42,6 +59,28 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.phases:
             raise ValueError("a recipe has at least one phase")
+        if self.architecture not in get_args(Architecture):
+            raise ValueError(f"no architecture {self.architecture!r}")
+        if self.architecture == "merge" and any(phase.encoder_rate for phase in self.phases):
+            raise ValueError("the merge captioner is trained on features alone: no encoder_rate")
+        find_tokenizer(self.tokenizer)
+
+    def decoder_config(self, vocabulary_size: int) -> DecoderConfig | MergeConfig:
+        """Give the decoder's sizes for a vocabulary."""
+        if self.architecture == "merge":
+            return MergeConfig(vocabulary_size, self.embedding, self.units, self.dropout)
+        return DecoderConfig(
+            vocabulary_size,
+            self.embedding,
+            self.projection,
+            self.attention,
+            self.units,
+            self.dropout,
+        )
+
+    def step_size(self, phase: int) -> int:
+        """Tell how many photos a step of a phase sees."""
+        return self.phases[phase].photos_a_step or self.photos_a_step
 
     @classmethod
     def read(cls, path: str) -> "Recipe":

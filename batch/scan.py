@@ -45,6 +45,10 @@ class Photo:
         """The path to open."""
         return os.path.join(self.root, self.relative)
 
+    def is_as_it_was(self, size: int, mtime_ns: int) -> bool:
+        """Tell whether it shows no sign of change since it had this size and time."""
+        return (self.size, self.mtime_ns) == (size, mtime_ns)
+
 
 def log_error(relative: str, error: OSError) -> None:
     """Say which folder could not be listed."""
@@ -179,6 +183,12 @@ def left_out(name: str) -> bool:
     return name.startswith(".") or name.lower() in LEFT_OUT
 
 
+def is_chosen(relative: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    """Tell whether a path is one that `include` asks for, if it asks, and `exclude` lets in."""
+    wanted = not include or _matches(relative, include)
+    return wanted and not _matches(relative, exclude)
+
+
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()  # of what a link leads to
@@ -186,7 +196,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _matches(relative: str, globs: tuple[str, ...]) -> bool:
+def _matches(relative: str, globs: Sequence[str]) -> bool:
     path = relative.casefold()  # IMG_1.JPG is a *.jpg to everyone
     name = path.rpartition("/")[2]
     folded = [glob.casefold() for glob in globs]

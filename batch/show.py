@@ -16,5 +16,6 @@ def table(out: str, rows: int) -> str:
 
 def _line(record: Record, width: int) -> str:
     score = "    " if record.confidence is None else f"{record.confidence:.2f}"
-    said = record.caption or f"({record.status}: {record.error})"
+    captions = [each.caption for each in record.languages] or [record.caption or ""]
+    said = " / ".join(filter(None, captions)) or f"({record.status}: {record.error})"
     return f"{score}  {printable(record.path):<{width}}  {said}"

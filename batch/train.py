@@ -3,44 +3,63 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
+from tqdm import tqdm
 
-from batch.config import keep_out_of
-from batch.corpora.corpus import CaptionedPhoto, Corpus
+from batch.config import keep_out_of, lasting
+from batch.corpora.corpus import CaptionedPhoto, Corpus, CorpusError, Problem, Tell, stop
 from batch.curves import write_curves
 from batch.device import has_bfloat16
 from batch.encode import encode_into_cache
-from batch.features import FeatureCache
+from batch.features import FeatureCache, open_cache
 from batch.feeds import TrainingPhoto, tokens_of
 from batch.lock import locked
+from batch.photos import LoadedPhoto
 from batch.recipe import Recipe
 from batch.training import Progress, Training
-from models.attention_decoder import AttentionDecoder, DecoderConfig
-from models.captioner import Captioner, CaptionerConfig, weights_fingerprint
+from models.captioner import (
+    Captioner,
+    CaptionerConfig,
+    fingerprint,
+    make_decoder,
+    weights_fingerprint,
+)
 from models.encoder import build_encoder, load_encoder_weights
+from models.glove import read_glove
+from models.tokenizers import find_tokenizer
 from models.vocabulary import Vocabulary
 
 
-def train_captioner(
-    recipe: Recipe, corpus: Corpus, photos: str, encoder: str, features: str, out: str
-) -> str:
+@dataclass(frozen=True)
+class Sources:
+    """What a training is made of, beside its recipe."""
+
+    corpus: Corpus
+    photos: str  # the folder of the corpus' photos
+    encoder: str = "imagenet"  # weights to start from
+    glove: str | None = None  # a file of word vectors to start from
+    tell: Tell = stop  # told of photos that cannot be learnt from
+
+
+def train_captioner(recipe: Recipe, sources: Sources, features: str, out: str) -> str:
     """Train a captioner into the folder `out`, or go on where that was interrupted.
 
-    photos: the corpus' folder; encoder: weights to start from; features: root of the cache.
+    features: root of the cache.
     Beside the captioner the folder gets its card, curve.csv and curve.png, and TensorBoard logs.
     Returns a line on what came out. Raises ArchiveError or CheckpointError.
     """
-    keep_out_of(photos, {"OUT": out, "FEATURES": features})
-    cache = FeatureCache(os.path.join(features, weights_fingerprint(encoder)))
-    training = prepare(recipe, corpus, photos, encoder, cache, out)
+    keep_out_of(sources.photos, {"OUT": out, "FEATURES": features})
+    cache = open_cache(features, weights_fingerprint(sources.encoder), recipe.architecture)
+    training = prepare(recipe, sources, cache, out)
     with locked(out):
         training.run()
-        write_curves(training.progress.history, out)
-        Path(out, "card.md").write_text(card(training, encoder), encoding="utf-8")
+        write_curves(training.progress.history, out, recipe.name)
+        Path(out, "card.md").write_text(card(training, sources.encoder), encoding="utf-8")
     best = max(training.progress.history, key=lambda row: row["CIDEr"])
     return f"{recipe.name}: CIDEr {best['CIDEr']}, BLEU-4 {best['BLEU-4']} on dev: {out}"
 
@@ -60,34 +79,34 @@ def card(training: Training, encoder: str) -> str:
     )
 
 
-def prepare(
-    recipe: Recipe, corpus: Corpus, photos: str, encoder_weights: str, cache: FeatureCache, out: str
-) -> Training:
+def prepare(recipe: Recipe, sources: Sources, cache: FeatureCache, out: str) -> Training:
     """Read the photos' features, make the vocabulary from the training split, build the models."""
     keras.utils.set_random_seed(recipe.seed)
     os.makedirs(out, exist_ok=True)
     encoder = build_encoder(bfloat16=has_bfloat16())
-    load_encoder_weights(encoder, encoder_weights)
-    vocabulary = Vocabulary.from_captions(corpus.captions(), recipe.min_count)
-    decoder = AttentionDecoder(
-        DecoderConfig(
-            len(vocabulary),
-            recipe.embedding,
-            recipe.projection,
-            recipe.attention,
-            recipe.units,
-            recipe.dropout,
-        )
+    load_encoder_weights(encoder, sources.encoder)
+    photos = sources.photos
+    vocabulary = Vocabulary.from_captions(
+        sources.corpus.captions(),
+        recipe.min_count,
+        find_tokenizer(recipe.tokenizer),
+        unknown=recipe.unknown,
     )
     config = CaptionerConfig(
         recipe.name,
         recipe.language,
-        decoder.config,
+        recipe.decoder_config(len(vocabulary)),
         recipe.search,
-        encoder=_lasting(encoder_weights),
+        recipe.architecture,
+        recipe.tokenizer,
+        encoder=lasting(sources.encoder, out),
+        seen_through=weights_fingerprint(sources.encoder),
     )
-    paths = [photo.path for photo in (*corpus.train, *corpus.dev)]
-    identities = encode_into_cache(paths, photos, cache, encoder.predict_on_batch)
+    decoder = make_decoder(config)
+    if sources.glove:
+        _start_from(sources.glove, vocabulary, decoder.embedding, tuned=recipe.tune_vectors)
+    identities = _identify(sources, cache, encoder)
+    corpus = _sound(sources, identities)
 
     def ready(split: Sequence[CaptionedPhoto]) -> list[TrainingPhoto]:
         return [
@@ -109,16 +128,46 @@ def prepare(
         ready(corpus.dev),
         references,
         out,
-        Progress(made_of=_made_of(recipe, corpus, encoder_weights)),
+        Progress(made_of=_made_of(recipe, sources)),
     )
 
 
-def _made_of(recipe: Recipe, corpus: Corpus, encoder_weights: str) -> str:
-    parts = (repr(recipe), repr(corpus), weights_fingerprint(encoder_weights))
+def _identify(sources: Sources, cache: FeatureCache, encoder: keras.Model) -> dict[str, str]:
+    """Encode the corpus' photos; give each sound one's identity by its path."""
+    corpus = sources.corpus
+    paths = [photo.path for photo in (*corpus.train, *corpus.dev)]
+
+    def tell(photo: LoadedPhoto) -> None:
+        sources.tell(Problem(photo.photo.location, "", photo.error))
+
+    return encode_into_cache(paths, sources.photos, cache, encoder.predict_on_batch, tell)
+
+
+def _sound(sources: Sources, identities: Mapping[str, str]) -> Corpus:
+    """Give the corpus without photos that have no identity, or whose bytes are in both splits."""
+    dev = tuple(photo for photo in sources.corpus.dev if photo.path in identities)
+    held = {identities[photo.path] for photo in dev}
+    train = []
+    for photo in sources.corpus.train:
+        if identities.get(photo.path) in held:
+            wrong = "is the same photo as one to validate on"
+            sources.tell(Problem(os.path.join(sources.photos, photo.path), "", wrong))
+        elif photo.path in identities:
+            train.append(photo)
+    if not (train and dev):
+        raise CorpusError(f"{sources.photos}: too few of the corpus' photos can be read to train")
+    return Corpus(tuple(train), dev)
+
+
+def _start_from(glove: str, vocabulary: Vocabulary, embedding: Any, *, tuned: bool) -> None:
+    """Fill the embedding with word vectors and say how many words have one."""
+    vectors = read_glove(glove, vocabulary, embedding.output_dim)
+    tqdm.write(f"{os.path.basename(glove)}: {vectors}")
+    embedding.embeddings.assign(vectors.table)
+    embedding.trainable = tuned
+
+
+def _made_of(recipe: Recipe, sources: Sources) -> str:
+    vectors = fingerprint([Path(sources.glove)]) if sources.glove else ""
+    parts = (repr(recipe), repr(sources.corpus), weights_fingerprint(sources.encoder), vectors)
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-
-def _lasting(encoder_weights: str) -> str:
-    """Name weights so that they are found from any folder."""
-    is_file = os.path.isfile(encoder_weights)
-    return os.path.abspath(encoder_weights) if is_file else encoder_weights

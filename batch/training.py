@@ -11,20 +11,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
-import numpy as np
 from tqdm import tqdm
 
 from batch.encode import batched, encode_photos
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache
-from batch.feeds import TrainingPhoto, feed, from_cache, from_files, steps_a_pass
+from batch.feeds import (
+    Look,
+    TrainingPhoto,
+    feed,
+    from_cache,
+    from_files,
+    from_memory,
+    read_all,
+    steps_a_pass,
+)
 from batch.recipe import Phase, Recipe
 from batch.scan import Photo
 from models.captioner import ENCODER_FILE, Captioner
 from models.checkpoint import load_state, read_progress, save_state
 from models.encoder import tune
-from models.metrics import Scores, score
-from models.training import CaptionTrainer, make_optimizer
+from models.metrics import Scores, score, splitter
+from models.training import CaptionTrainer, make_optimizer, warmed_cosine
 
 STEPS_A_CHECKPOINT = 100
 
@@ -79,7 +87,7 @@ class Training:
 
     def _run_phase(self, index: int, *, resume: bool) -> None:
         phase = self.recipe.phases[index]
-        pass_steps = steps_a_pass(self.train, self.recipe)
+        pass_steps = steps_a_pass(self.train, self.recipe, index)
         trainer = self._trainer(phase, phase.passes * pass_steps)
         variables = [*trainer.variables, *trainer.optimizer.variables]
         if resume:
@@ -90,7 +98,7 @@ class Training:
         if not steps:
             return
         tuned = phase.encoder_rate > 0
-        look = from_files(self.recipe.smallest_crop) if tuned else from_cache(self.cache)
+        look = self._look(tuned)
         bar = tqdm(total=steps.stop, initial=steps.start, desc=f"phase {index + 1}", disable=None)
         for inputs, targets in feed(self.train, look, self.recipe, index, steps):
             loss = float(trainer.train_on_batch(inputs, targets))
@@ -106,6 +114,13 @@ class Training:
                 self._save(variables)
         bar.close()
 
+    def _look(self, tuned: bool) -> Look:
+        if tuned:
+            return from_files(self.recipe.smallest_crop)
+        if self.recipe.architecture == "merge":
+            return from_memory(self.cache, self.train)
+        return from_cache(self.cache)
+
     def _trainer(self, phase: Phase, steps: int) -> CaptionTrainer:
         tuned = self.encoder if phase.encoder_rate else None
         tune(self.encoder, phase.tuned_after)
@@ -116,10 +131,10 @@ class Training:
             attention_weight=self.recipe.attention_weight,
         )
         optimizer = make_optimizer(
-            phase.rate,
-            steps,
+            phase.rate if phase.constant else warmed_cosine(phase.rate, steps),
+            weight_decay=self.recipe.weight_decay,
             encoder_variables=tuple(tuned.trainable_variables) if tuned else (),
-            encoder_rate=phase.encoder_rate,
+            encoder_scale=phase.encoder_rate / phase.rate,
         )
         optimizer.build(trainer.trainable_variables)
         trainer.compile(optimizer=optimizer)
@@ -133,15 +148,19 @@ class Training:
         self.progress.history.append(row)
         self._log(scores.as_dict())
         tqdm.write(" ".join(f"{name}={value}" for name, value in row.items()))
+        if self.recipe.keep_passes:
+            self._keep(tuned, os.path.join(self.out, f"pass-{len(self.progress.history):02d}"))
         if scores.cider > self.progress.best:
             self.progress.best = scores.cider
-            self._keep(tuned)
+            self._keep(tuned, self.out)
 
-    def _keep(self, tuned: bool) -> None:
+    def _keep(self, tuned: bool, folder: str) -> None:
         """Save the captioner as it is now; a tuned encoder goes into its folder."""
         if tuned:
-            self.captioner.config = replace(self.captioner.config, encoder=ENCODER_FILE)
-        self.captioner.save(self.out, self.encoder if tuned else None)
+            self.captioner.config = replace(
+                self.captioner.config, encoder=ENCODER_FILE, seen_through=""
+            )
+        self.captioner.save(folder, self.encoder if tuned else None)
 
     def _log(self, values: Mapping[str, float]) -> None:
         """Add points to the TensorBoard logs, by the step since the training began."""
@@ -149,15 +168,18 @@ class Training:
 
         if self._logs is None:
             self._logs = tf.summary.create_file_writer(os.path.join(self.out, "logs"))
-        earlier = self.recipe.phases[: self.progress.phase]
-        step = sum(phase.passes for phase in earlier) * steps_a_pass(self.train, self.recipe)
+        step = sum(
+            phase.passes * steps_a_pass(self.train, self.recipe, index)
+            for index, phase in enumerate(self.recipe.phases[: self.progress.phase])
+        )
         with self._logs.as_default(step=step + self.progress.step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
     def validate(self, tuned: bool) -> Scores:
         """Caption the dev photos as a user would and score them."""
-        return score(caption_photos(self, tuned), self.references)
+        split = splitter(self.recipe.language).split
+        return score(caption_photos(self, tuned), self.references, split)
 
     def _save(self, variables: Sequence[Any]) -> None:
         save_state(variables, self.state_file, json.dumps(vars(self.progress)))
@@ -167,13 +189,11 @@ def caption_photos(training: Training, tuned: bool) -> dict[str, str]:
     """Caption the dev photos: from the cache, or through the encoder as it is now."""
     captions: dict[str, str] = {}
     for chunk in batched(training.dev, SHARD_PHOTOS):
-        ids = [photo.photo_id for photo in chunk]
         if tuned:
             photos = [Photo(*os.path.split(photo.location), 0, 0) for photo in chunk]
             features = encode_photos(photos, training.encoder.predict_on_batch)
         else:
-            features = dict(zip(ids, from_cache(training.cache)(chunk, None), strict=True))
-        grids = np.stack([features[photo.photo_id] for photo in chunk])
-        texts = training.captioner.caption(grids)
+            features = read_all(training.cache, chunk)
+        texts = training.captioner.caption([features[photo.photo_id] for photo in chunk])
         captions |= {p.location: c.text for p, c in zip(chunk, texts, strict=True)}
     return captions

@@ -26,9 +26,9 @@ def main() -> None:
     parser.add_argument("--captioner", default=CAPTIONER)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        stage = Stage.load(captioner_folder(options.captioner), f"{work}/warm", {})
+        stage = Stage.load([captioner_folder(options.captioner)], f"{work}/warm", {})
         list(stage.caption_shards(islice(scan(options.folder), 1), {}))
-        cold = Stage(FeatureCache(f"{work}/cold"), stage.encode, stage.captioner, stage.signature)
+        cold = Stage(FeatureCache(f"{work}/cold"), stage.encode, stage.captioners)
         start = time.monotonic()
         shards = list(cold.caption_shards(scan(options.folder), {}))
         records = [record for shard in shards for record in shard.records]

@@ -1,20 +1,25 @@
 """Records to Arrow columns and back, a column at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
 
-from manifests.record import Record, Status
-from manifests.schema import SCHEMA
+from manifests.record import LanguageCaption, Record, Status
+from manifests.schema import SCHEMA, language_columns, languages_in
 
 _INT64: Final = (-(2**63), 2**63 - 1)
 
 
 def batch_of(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
-    """Return the records as columns; `schema` is SCHEMA with its metadata."""
-    columns = [_column(field, records) for field in SCHEMA]
+    """Return the records as columns; `schema` is that of `schema_for`."""
+    columns = [_column(field, map(attrgetter(field.name), records)) for field in SCHEMA]
+    for language in languages_in(schema):
+        said = [_in_language(record, language) for record in records]
+        for name in language_columns(language):
+            values = (getattr(each, name.partition("_")[0], None) for each in said)
+            columns.append(_column(schema.field(name), values))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
@@ -24,11 +29,27 @@ def records_of(batch: pa.RecordBatch) -> Iterator[Record]:
     columns = {name: batch.column(name).to_pylist() for name in SCHEMA.names}
     columns["status"] = map(Status, columns["status"])
     columns["alternatives"] = map(tuple, columns["alternatives"])
-    return map(Record, *columns.values())
+    languages = _languages_of(batch)
+    return map(Record, *columns.values(), languages)
 
 
-def _column(field: pa.Field, records: Sequence[Record]) -> pa.Array:
-    values = list(map(attrgetter(field.name), records))
+def _languages_of(batch: pa.RecordBatch) -> list[tuple[LanguageCaption, ...]]:
+    """Return each row's captions by language; a row may lack some of them."""
+    found: list[list[LanguageCaption]] = [[] for _ in range(batch.num_rows)]
+    for language in languages_in(batch.schema):
+        columns = [batch.column(name).to_pylist() for name in language_columns(language)]
+        for row, (caption, *rest) in enumerate(zip(*columns, strict=True)):
+            if caption is not None:
+                found[row].append(LanguageCaption(language, caption, *rest))
+    return [tuple(each) for each in found]
+
+
+def _in_language(record: Record, language: str) -> LanguageCaption | None:
+    return next((each for each in record.languages if each.language == language), None)
+
+
+def _column(field: pa.Field, given: Iterable[Any]) -> pa.Array:
+    values = list(given)
     try:
         return pa.array(values, field.type)
     except (UnicodeEncodeError, OverflowError):

@@ -14,11 +14,13 @@ from typing import Any, BinaryIO, Final
 
 from manifests.aside import keep_edits
 from manifests.durable import atomic_write, sha256_of, sync
-from manifests.record import Record, sort_key
+from manifests.record import Record, languages_of, sort_key
 from manifests.text import escape_cell
 
 COLUMNS: Final = tuple(
-    field.name for field in fields(Record) if field.name not in ("raw_path", "mtime_ns")
+    field.name
+    for field in fields(Record)
+    if field.name not in ("raw_path", "mtime_ns", "languages")
 )
 
 
@@ -69,13 +71,30 @@ def _write(handle: BinaryIO | io.BufferedWriter, records: Iterable[Record]) -> N
     # Lone surrogates, which UTF-8 has no bytes for, are written out as in the manifest.
     text = io.TextIOWrapper(handle, "utf-8-sig", errors="backslashreplace", newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(map(_row, sorted(records, key=sort_key)))
+    ordered = sorted(records, key=sort_key)
+    languages = languages_of(ordered)
+    writer.writerow(columns_with(languages))
+    writer.writerows(_row(record, languages) for record in ordered)
     text.detach()  # writes the rest; the file is not ours to close
 
 
-def _row(record: Record) -> list[str]:
-    return [_cell(getattr(record, column)) for column in COLUMNS]
+def columns_with(languages: Iterable[str]) -> list[str]:
+    """Name the columns of a view with several languages: theirs come right behind `caption`."""
+    added = [f"{name}_{language}" for language in languages for name in ("caption", "confidence")]
+    place = COLUMNS.index("caption") + 1
+    return [*COLUMNS[:place], *added, *COLUMNS[place:]]
+
+
+def _row(record: Record, languages: Iterable[str]) -> list[str]:
+    said = {
+        f"{name}_{each.language}": getattr(each, name)
+        for each in record.languages
+        for name in ("caption", "confidence")
+    }
+    return [
+        _cell(said.get(column) if column not in COLUMNS else getattr(record, column))
+        for column in columns_with(languages)
+    ]
 
 
 def _cell(value: str | float | tuple[str, ...] | None) -> str:

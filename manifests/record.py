@@ -1,5 +1,6 @@
 """The record of one photo: a row of the manifest."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -27,11 +28,22 @@ FINAL: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageCaption:
+    """A photo's caption in one of the languages that were asked for together."""
+
+    language: str  # BCP 47
+    caption: str
+    confidence: float  # kept as float32
+    captioner: str
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One row of the manifest, the columns a reviewer looks at first.
 
     The photo is known by `photo_id`, and found by `raw_path`. `path` is only what people read:
-    two photos may show the same one.
+    two photos may show the same one. Where several languages were asked for, `caption` is that of
+    the first, and `languages` has each of them.
     """
 
     path: str
@@ -52,11 +64,17 @@ class Record:
     raw_path: bytes  # from the archive's root, POSIX, the true bytes
     size: int
     mtime_ns: int
+    languages: tuple[LanguageCaption, ...] = ()  # in the order of their names
 
     @property
     def failed(self) -> bool:
         """Whether the photo is there and yet has no caption."""
         return self.status not in (Status.CAPTIONED, Status.MISSING)
+
+
+def languages_of(records: Iterable[Record]) -> tuple[str, ...]:
+    """Give the languages that records have captions in beside each other, in order."""
+    return tuple(sorted({each.language for record in records for each in record.languages}))
 
 
 def sort_key(record: Record) -> list[bytes]:

@@ -1,5 +1,6 @@
 """The columns of the manifest in Arrow, and how they are told from another file's."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 
 from manifests.errors import ManifestError
 
-VERSION: Final = 1
+VERSION: Final = 2  # 2: columns for several languages; a manifest without them is still 1
 
 _VERSION_KEY: Final = b"photo_captions.schema"
 _ARCHIVE_KEY: Final = b"photo_captions.archive"
@@ -40,11 +41,40 @@ SCHEMA: Final = pa.schema(
 )
 
 
-def schema_for(archive: str) -> pa.Schema:
+_LANGUAGE_TYPES: Final = {
+    "caption": pa.string(),
+    "confidence": pa.float32(),
+    "captioner": pa.string(),
+}
+"""The columns of each language, where several were asked for: `caption_ko` and so on."""
+
+
+def language_columns(language: str) -> list[str]:
+    """Name the columns of a language."""
+    return [f"{name}_{language}" for name in _LANGUAGE_TYPES]
+
+
+def languages_in(schema: pa.Schema) -> list[str]:
+    """Tell which languages a schema has columns for."""
+    added = schema.names[len(SCHEMA.names) :: len(_LANGUAGE_TYPES)]
+    return [name.removeprefix("caption_") for name in added]
+
+
+def _with_languages(languages: Sequence[str]) -> pa.Schema:
+    types = list(_LANGUAGE_TYPES.values())
+    added = [
+        pa.field(name, kind)
+        for language in languages
+        for name, kind in zip(language_columns(language), types, strict=True)
+    ]
+    return pa.schema([*SCHEMA, *added])
+
+
+def schema_for(archive: str, languages: Sequence[str] = ()) -> pa.Schema:
     """Return the schema with its version and the archive in the metadata."""
-    return SCHEMA.with_metadata(
+    return _with_languages(languages).with_metadata(
         {
-            _VERSION_KEY: str(VERSION).encode(),
+            _VERSION_KEY: str(2 if languages else 1).encode(),
             # The root's name may hold bytes that are no text, as os.fsdecode gives them.
             _ARCHIVE_KEY: archive.encode("utf-8", "surrogateescape"),
         }
@@ -66,8 +96,8 @@ def check_schema(path: Path, schema: pa.Schema) -> None:
             f"it was made by a newer version of this program (schema {int(version)})",
             "Update the program, or write to another folder",
         )
-    ours = version == str(VERSION).encode() and _ARCHIVE_KEY in metadata
-    if not (ours and schema.equals(SCHEMA)):
+    ours = version in (b"1", b"2") and _ARCHIVE_KEY in metadata
+    if not (ours and schema.equals(_with_languages(languages_in(schema)))):
         raise ManifestError(
             path,
             "it is not a manifest of this program",

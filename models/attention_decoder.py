@@ -90,9 +90,7 @@ class AttentionDecoder(keras.Model):
         Returns the next state, the context (photos, rows, projection), and the attention
         (photos, rows, 64), which sums to one.
         """
-        query = self.attend_state(state)  # (photos, rows, attention)
-        energy = ops.tanh(ops.expand_dims(keys, 1) + ops.expand_dims(query, 2))
-        attention = ops.softmax(ops.squeeze(self.attend_score(energy), -1), axis=-1)
+        attention = attend(self.attend_state(state), keys, self.attend_score)
         context = ops.matmul(attention, locations)
         rows = ops.shape(state)[1]
         inputs = ops.concatenate([context, embedded], axis=-1)
@@ -106,6 +104,19 @@ class AttentionDecoder(keras.Model):
         """Logits over the vocabulary (…, vocabulary_size) from state, context and last token."""
         seen = ops.concatenate([state, context, embedded], axis=-1)
         return self.logits(self.dropout(self.hidden(seen), training=training))
+
+    def begin(self, features: Any) -> tuple[tuple[Any, Any], tuple[Any]]:
+        """Start captioning photos, see `models.search.Decoder`."""
+        locations, keys, first = self.look(features)
+        return (locations, keys), (first,)
+
+    def next_words(
+        self, tokens: Any, state: tuple[Any, ...], seen: tuple[Any, ...]
+    ) -> tuple[Any, tuple[Any]]:
+        """Take one step of a search, see `models.search.Decoder`."""
+        embedded = self.embedding(tokens)
+        after, context, _ = self.step(embedded, state[0], *seen)
+        return self.predict_words(after, context, embedded), (after,)
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> tuple[Any, Any]:
         """Predict every next token at once, the true tokens before it given (teacher forcing).
@@ -129,3 +140,12 @@ class AttentionDecoder(keras.Model):
         _, steps = ops.scan(advance, (state, context, attention), ops.moveaxis(embedded, 2, 0))
         states, contexts, attention = (ops.moveaxis(item, 0, 2) for item in steps)
         return self.predict_words(states, contexts, embedded, training), attention
+
+
+def attend(query: Any, keys: Any, score: keras.layers.Dense) -> Any:
+    """Additive attention (Bahdanau et al. 2015), which sums to one: (photos, rows, 64).
+
+    query: (photos, rows, attention); keys: (photos, 64, attention); score: a layer of one unit.
+    """
+    energy = ops.tanh(ops.expand_dims(keys, 1) + ops.expand_dims(query, 2))
+    return ops.softmax(ops.squeeze(score(energy), -1), axis=-1)

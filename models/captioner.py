@@ -10,26 +10,38 @@ card.md              what it was made from and what it can do, for people
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
 
 from models.attention_decoder import AttentionDecoder, DecoderConfig
 from models.checkpoint import load_variables, save_variables
-from models.encoder import PREPROCESSING, build_encoder, load_encoder_weights
+from models.encoder import FEATURES, GRID, PREPROCESSING, build_encoder, load_encoder_weights
 from models.errors import CheckpointError
+from models.merge_decoder import MergeConfig, MergeDecoder, pool_photo
 from models.search import IMPOSSIBLE, CaptionSearch, SearchConfig
-from models.vocabulary import PAD, Vocabulary
+from models.tokenizers import find_tokenizer
+from models.tutorial_decoder import TutorialConfig, TutorialDecoder
+from models.vocabulary import PAD, START, Vocabulary
 
 FORMAT = 1
 BATCH = 64  # photos searched at once; the last batch is filled up, so that one graph serves all
 CONFIG_FILE, VOCABULARY_FILE = "config.json", "vocabulary.txt"
 DECODER_FILE, ENCODER_FILE = "decoder.weights.h5", "encoder.weights.h5"
+
+Photos = np.ndarray | Sequence[np.ndarray]
+AnyConfig = DecoderConfig | MergeConfig | TutorialConfig
+AnyDecoder = AttentionDecoder | MergeDecoder | TutorialDecoder
+ARCHITECTURES: dict[str, tuple[type[AnyConfig], Callable[[Any], AnyDecoder]]] = {
+    "attention": (DecoderConfig, AttentionDecoder),
+    "merge": (MergeConfig, MergeDecoder),
+    "tutorial": (TutorialConfig, TutorialDecoder),
+}
 
 
 @dataclass(frozen=True)
@@ -38,9 +50,12 @@ class CaptionerConfig:
 
     name: str
     language: str
-    decoder: DecoderConfig
+    decoder: AnyConfig
     search: SearchConfig
-    encoder: str = ENCODER_FILE  # a file of the folder, `imagenet`, or a path
+    architecture: str = "attention"
+    tokenizer: str = "words"
+    encoder: str = ENCODER_FILE  # a file of the folder, `imagenet`, or a path (from the folder on)
+    seen_through: str = ""  # fingerprint of the encoder, where that is not in the folder
     preprocessing: str = PREPROCESSING
     format: int = FORMAT
 
@@ -50,7 +65,8 @@ class CaptionerConfig:
         path = Path(folder, CONFIG_FILE)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            decoder = _filled(DecoderConfig, found["decoder"])
+            sizes, _ = ARCHITECTURES[found.get("architecture", cls.architecture)]
+            decoder = _filled(sizes, found["decoder"])
             search = _filled(SearchConfig, found["search"])
             config = _filled(cls, {**found, "decoder": decoder, "search": search})
         except FileNotFoundError as error:
@@ -91,7 +107,7 @@ class Captioner:
     """A decoder, its vocabulary and its search."""
 
     def __init__(
-        self, config: CaptionerConfig, vocabulary: Vocabulary, decoder: AttentionDecoder
+        self, config: CaptionerConfig, vocabulary: Vocabulary, decoder: AnyDecoder
     ) -> None:
         self.config = config
         self.vocabulary = vocabulary
@@ -106,24 +122,25 @@ class Captioner:
         config = CaptionerConfig.read(folder)
         config = replace(config, search=replace(config.search, **search))
         vocabulary = _read_vocabulary(folder, config)
-        decoder = AttentionDecoder(config.decoder)
+        decoder = make_decoder(config)
         load_variables(decoder.weights, Path(folder, DECODER_FILE))
         return cls(config, vocabulary, decoder)
 
-    def save(self, folder: str, encoder: keras.Model | None = None) -> None:
-        """Write the folder in half precision, the encoder too where one is given."""
+    def save(self, folder: str, encoder: keras.Model | None = None, *, half: bool = True) -> None:
+        """Write the folder, in half precision by default, the encoder too where one is given."""
         home = Path(folder)
         home.mkdir(parents=True, exist_ok=True)
         (home / VOCABULARY_FILE).write_text(self.vocabulary.to_text(), encoding="utf-8")
-        save_variables(self.decoder.weights, home / DECODER_FILE, half=True)
+        save_variables(self.decoder.weights, home / DECODER_FILE, half=half)
         if encoder is not None:
-            save_variables(encoder.weights, home / ENCODER_FILE, half=True)
+            save_variables(encoder.weights, home / ENCODER_FILE, half=half)
         config = json.dumps(asdict(self.config), indent=2, ensure_ascii=False)
         (home / CONFIG_FILE).write_text(f"{config}\n", encoding="utf-8")
 
-    def caption(self, features: np.ndarray) -> list[Caption]:
-        """Caption photos by their features (photos, 8, 8, 2048), any number, any float type.
+    def caption(self, features: Photos) -> list[Caption]:
+        """Caption photos by their features (8, 8, 2048) each, any number, any float type.
 
+        Where the captioner sees a photo as one vector, some or all may be pooled, (2048,).
         The same features give the same captions, whatever they are batched with.
         """
         return [
@@ -132,16 +149,51 @@ class Captioner:
             for caption in self._caption_batch(features[start : start + BATCH])
         ]
 
-    def _caption_batch(self, features: np.ndarray) -> list[Caption]:
-        padded = np.zeros((BATCH, *features.shape[1:]), np.float32)
-        padded[: len(features)] = features
-        tokens, log_probs = map(np.asarray, self._search.predict_on_batch(padded))
-        pairs = zip(tokens[: len(features)], log_probs, strict=False)
-        return [self._write(*pair) for pair in pairs]
+    def attend(self, features: np.ndarray) -> tuple[list[str], np.ndarray]:
+        """Caption one photo by its features (8, 8, 2048); tell where each word was looked for.
+
+        Returns the words, as the vocabulary has them, and for each the share of attention that each
+        cell of the grid had: float32 (words, 8, 8), each grid sums to one.
+        Raises CheckpointError where the captioner's decoder does not attend.
+        """
+        tokens = self._search_batch(features[None])[0][0, 0]
+        words = self.vocabulary.spell(tokens)
+        heard = np.array([START, *tokens[: len(words) - 1]], np.int32)[: len(words)]
+        _, *looks = self.decoder((features[None], heard[None, None]))
+        if not looks:
+            raise CheckpointError(
+                f"{self.config.name} does not attend: it sees each photo as one vector"
+            )
+        return words, np.asarray(looks[0])[0, 0].reshape(len(words), GRID, GRID)
+
+    def _caption_batch(self, features: Photos) -> list[Caption]:
+        return [self._write(*pair) for pair in zip(*self._search_batch(features), strict=True)]
+
+    def _search_batch(self, features: Photos) -> tuple[np.ndarray, np.ndarray]:
+        """Search for the captions of at most BATCH photos: tokens and log-probabilities."""
+        inputs: Any = _filled_up(self._stacked(features))
+        if self.config.search.temperature:
+            inputs = (inputs, _filled_up(self._draws(features)))
+        tokens, log_probs = map(np.asarray, self._search.predict_on_batch(inputs))
+        return tokens[: len(features)], log_probs[: len(features)]
+
+    def _stacked(self, features: Photos) -> np.ndarray:
+        """Stack what the decoder sees of photos; a vector is never taken for a grid."""
+        if isinstance(self.decoder, MergeDecoder):
+            return np.stack([pool_photo(photo) for photo in features])
+        for photo in features:
+            if photo.shape != (GRID, GRID, FEATURES):
+                raise ValueError(f"features are (8, 8, 2048) a photo, not {photo.shape}")
+        return np.asarray(features)
 
     @cached_property
     def _search(self) -> CaptionSearch:
-        return CaptionSearch(self.decoder, self.config.search)
+        return CaptionSearch(self.decoder, self.config.search, self.vocabulary.unsayable)
+
+    def _draws(self, features: Photos) -> np.ndarray:
+        """Give the numbers that sampling draws by: they follow from the seed and the photo."""
+        search = self.config.search
+        return np.stack([_draw(photo, search.seed, search.max_length + 1) for photo in features])
 
     def _write(self, beams: np.ndarray, log_probs: np.ndarray) -> Caption:
         others = beams[1:][log_probs[1:] > IMPOSSIBLE]
@@ -150,6 +202,24 @@ class Captioner:
         tokens = max(1, int(np.count_nonzero(beams[0] != PAD)))
         confidence = math.exp(log_prob / tokens)
         return Caption(text, log_prob, confidence, tuple(alternatives))
+
+
+def make_decoder(config: CaptionerConfig) -> AnyDecoder:
+    """Build the decoder that a configuration asks for, untrained."""
+    _, decoder = ARCHITECTURES[config.architecture]
+    return decoder(config.decoder)
+
+
+def _filled_up(rows: np.ndarray) -> np.ndarray:
+    """Copy rows into a whole batch of float32, zeros behind them."""
+    padded = np.zeros((BATCH, *rows.shape[1:]), np.float32)
+    padded[: len(rows)] = rows
+    return padded
+
+
+def _draw(features: np.ndarray, seed: int, length: int) -> np.ndarray:
+    photo = hashlib.sha256(np.ascontiguousarray(features, np.float16).tobytes()).digest()
+    return np.random.default_rng([seed, int.from_bytes(photo[:8])]).random(length, np.float32)
 
 
 def load_encoder(folder: str, *, bfloat16: bool = False) -> keras.Model:
@@ -161,14 +231,25 @@ def load_encoder(folder: str, *, bfloat16: bool = False) -> keras.Model:
 
 def captioner_fingerprint(folder: str) -> str:
     """Tell captioners apart, by the files that make one."""
-    names = (CONFIG_FILE, VOCABULARY_FILE, DECODER_FILE, ENCODER_FILE)
-    paths = [Path(folder, name) for name in names]
+    names = (CONFIG_FILE, VOCABULARY_FILE, DECODER_FILE)
+    encoder = Path(CaptionerConfig.read(folder).encoder_weights(folder))
+    paths = [*(Path(folder, name) for name in names), encoder]
     return fingerprint([path for path in paths if path.exists()])
 
 
 def encoder_fingerprint(folder: str) -> str:
-    """Tell the encoders of captioners apart; no model is loaded."""
-    return weights_fingerprint(CaptionerConfig.read(folder).encoder_weights(folder))
+    """Tell the encoders of captioners apart; no model is loaded.
+
+    Raises CheckpointError where it is not the encoder that the captioner was taught with.
+    """
+    config = CaptionerConfig.read(folder)
+    found = weights_fingerprint(config.encoder_weights(folder))
+    if config.seen_through not in ("", found):
+        raise CheckpointError(
+            f"{Path(folder, CONFIG_FILE)}: its encoder {config.encoder} is another one than it was "
+            "trained with; put that one back, or train it again"
+        )
+    return found
 
 
 def weights_fingerprint(weights: str) -> str:
@@ -191,7 +272,8 @@ def _filled(kind: type[Any], found: Mapping[str, Any]) -> Any:
     """Make a dataclass of what JSON held. Raises TypeError where a value is of another type."""
     for field in fields(kind):
         value = found.get(field.name, field.default)
-        if type(value) not in ((int, float) if field.type is float else (field.type,)):
+        expected = get_args(field.type) or (field.type,)
+        if type(value) not in ((int, float) if field.type is float else expected):
             raise TypeError(f"{field.name} is {value!r}, not {field.type}")
     return kind(**found)
 
@@ -199,7 +281,8 @@ def _filled(kind: type[Any], found: Mapping[str, Any]) -> Any:
 def _read_vocabulary(folder: str, config: CaptionerConfig) -> Vocabulary:
     path = Path(folder, VOCABULARY_FILE)
     try:
-        vocabulary = Vocabulary.from_text(path.read_text(encoding="utf-8"))
+        tokenizer = find_tokenizer(config.tokenizer)
+        vocabulary = Vocabulary.from_text(path.read_text(encoding="utf-8"), tokenizer)
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{path}: not a captioner's vocabulary ({error}); copy the file again"

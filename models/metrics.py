@@ -2,19 +2,21 @@
 
 The numbers are those of pycocoevalcap, which papers on captioning report, to its smallest habits;
 a comment marks each habit that the papers don't have. Scores depend on how words are split:
-`models.tokens.TOKENIZER` names the way used here.
+`models.tokens.TOKENIZER` names the way used here; Korean is split into morphemes.
 """
 
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from itertools import accumulate, chain
 from operator import mul
 from statistics import fmean
 from typing import Final
 
-from models.tokens import tokenize
+from models.morphemes import morphemes, morphemes_name
+from models.tokens import TOKENIZER, tokenize
 
 MAX_N: Final = 4  # BLEU and CIDEr count runs of one to four words
 ROUGE_BETA: Final = 1.2  # recall weighs this much more than precision
@@ -78,6 +80,31 @@ def score(
         cider=fmean(cider),
         cider_by_photo=dict(zip(candidates, cider, strict=True)),
     )
+
+
+@dataclass(frozen=True)
+class Splitter:
+    """How captions are split to be scored, and the name to give beside the scores."""
+
+    name: str
+    split: Callable[[str], list[str]]
+
+
+@cache
+def splitter(language: str) -> Splitter:
+    """Find how captions of a language are split to be scored; `language` as in BCP 47.
+
+    Eojeol would punish each particle: Korean is scored by morphemes. Raises MissingExtraError
+    where what that takes is not installed.
+    """
+    if is_language(language, "ko"):
+        return Splitter(morphemes_name(), lru_cache(2**17)(morphemes))
+    return Splitter(TOKENIZER, tokenize)
+
+
+def is_language(tag: str, language: str) -> bool:
+    """Tell whether a BCP 47 tag, `ko-KR` say, is of a language."""
+    return tag.partition("-")[0].lower() == language
 
 
 def check_captions(candidates: Candidates, references: References) -> None:

@@ -1,17 +1,18 @@
-"""Beam search over any step function, for many photos at once, in one compiled graph.
+"""Beam search and sampling over any step function, for many photos at once, in one compiled graph.
 
-The model is hidden behind a step: last tokens and state in, log-probabilities and next state out.
-Greedy search is beam search with one beam.
+The model is hidden behind a step: last tokens and state in, logits and next state out. Greedy
+search is beam search with one beam.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import keras
+import numpy as np
 from keras import ops
 
-from models.vocabulary import END, PAD, START, UNK
+from models.vocabulary import END, PAD, START
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 """tokens (photos, beams) int32, state (photos, beams, …) -> logits (…, words), next state."""
@@ -22,32 +23,62 @@ IMPOSSIBLE = _NEVER / 2  # below it is no caption: there were fewer of them than
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How captions are searched for; `length_penalty` 0 compares sums, 1 means per token."""
+    """How captions are searched for; `length_penalty` 0 compares sums, 1 means per token.
+
+    With a `temperature` above 0 words are drawn at random, as probable as the captioner holds them
+    at 1, bolder above, the same at each run with the same `seed`; `num_beams` means nothing then.
+    """
 
     num_beams: int = 4
     max_length: int = 20
     length_penalty: float = 0.7
     no_repeat_ngram: int = 2
+    temperature: float = 0.0
+    seed: int = 1
 
     def __post_init__(self) -> None:
         if min(self.num_beams, self.max_length) < 1:
             raise ValueError("num_beams and max_length are at least 1")
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError("temperature is 0 or more")
 
     def __str__(self) -> str:
-        return (
-            f"beams={self.num_beams} max_length={self.max_length} "
-            f"length_penalty={self.length_penalty:g} no_repeat_ngram={self.no_repeat_ngram}"
-        )
+        limits = f"max_length={self.max_length}"
+        repeats = f"no_repeat_ngram={self.no_repeat_ngram}"
+        if self.temperature:
+            return f"temperature={self.temperature:g} seed={self.seed} {limits} {repeats}"
+        penalty = f"length_penalty={self.length_penalty:g}"
+        return f"beams={self.num_beams} {limits} {penalty} {repeats}"
 
 
-def beam_search(step: Step, state: Any, photos: Any, config: SearchConfig) -> tuple[Any, Any]:
+class Decoder(Protocol):
+    """What search and captioner ask of a decoder.
+
+    `begin` does a photo's own part of the work once: features (photos, 8, 8, 2048) to what every
+    step looks at, and the first state, tuples of arrays (photos, …). `next_words` takes one step:
+    tokens (photos, rows) and the state of each row, to logits (photos, rows, words) and the next
+    state.
+    """
+
+    def begin(self, features: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Start captioning photos."""
+
+    def next_words(
+        self, tokens: Any, state: tuple[Any, ...], seen: tuple[Any, ...]
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Take one step for all rows."""
+
+
+def beam_search(
+    step: Step, state: Any, photos: Any, config: SearchConfig, unsayable: Sequence[int]
+) -> tuple[Any, Any]:
     """Find the likeliest captions of each photo.
 
     state: arrays (photos, beams, …), the same for all beams of a photo; photos: their number.
     A finished beam stays as it is and keeps its place while its score is among the best; scores
-    are log-probability over length ** length_penalty (`<end>` counts). `<pad>`, `<start>` and
-    `<unk>` are never chosen, no n-gram of `no_repeat_ngram` words comes twice, and a caption that
-    reaches `max_length` words ends there.
+    are log-probability over length ** length_penalty (`<end>` counts). The `unsayable` ids are
+    never chosen, no n-gram of `no_repeat_ngram` words comes twice, and a caption that reaches
+    `max_length` words ends there.
     Returns tokens (photos, beams, max_length + 1) int32, best first, `<pad>` after `<end>`; and
     log-probabilities (photos, beams) float32.
     """
@@ -66,7 +97,7 @@ def beam_search(step: Step, state: Any, photos: Any, config: SearchConfig) -> tu
         position: Any, last: Any, done: Any, log_probs: Any, tokens: Any, *state: Any
     ) -> Any:
         logits, after = step(last, state)
-        words = _allowed(logits, tokens, position, config)
+        words = _allowed(logits, tokens, position, config, unsayable)
         words = ops.where(ops.expand_dims(done, -1), _only(PAD, words), words)
         totals = ops.expand_dims(log_probs, -1) + words
         lengths = ops.sum(ops.cast(tokens != PAD, "float32"), -1) + ops.cast(~done, "float32")
@@ -93,6 +124,50 @@ def beam_search(step: Step, state: Any, photos: Any, config: SearchConfig) -> tu
     return end[4], end[3]
 
 
+def sample(
+    step: Step, state: Any, draws: Any, config: SearchConfig, unsayable: Sequence[int]
+) -> tuple[Any, Any]:
+    """Draw one caption a photo, word by word, as the TensorFlow tutorial decodes.
+
+    state: arrays (photos, 1, …); draws: (photos, max_length + 1) in [0, 1), one a word: the same
+    numbers give the same caption. What may not be said is as in `beam_search`.
+    Returns tokens (photos, 1, max_length + 1) and their log-probabilities (photos, 1), both at
+    temperature 1, as in `beam_search`.
+    """
+    photos, length = draws.shape[0], config.max_length + 1
+    tokens = ops.full((photos, 1, length), PAD, "int32")
+    loop = (
+        ops.zeros((), "int32"),
+        ops.full((photos, 1), START, "int32"),
+        ops.zeros((photos, 1), "bool"),
+        ops.zeros((photos, 1), "float32"),
+        tokens,
+    )
+
+    def unfinished(*loop: Any) -> Any:
+        return ops.logical_not(ops.all(loop[2]))
+
+    def advance(
+        position: Any, last: Any, done: Any, log_probs: Any, tokens: Any, *state: Any
+    ) -> Any:
+        logits, after = step(last, state)
+        words = _allowed(logits, tokens, position, config, unsayable)
+        chosen = ops.softmax(words / config.temperature, axis=-1)
+        reached = ops.cumsum(chosen, axis=-1)
+        draw = ops.take(draws, position, axis=1)[:, None, None] * reached[..., -1:]
+        word = ops.cast(ops.argmax(reached > draw, axis=-1), "int32")
+        word = ops.where(done, PAD, word)
+        gained = ops.take_along_axis(words, ops.expand_dims(word, -1), -1)[..., 0]
+        log_probs = log_probs + ops.where(done, 0.0, gained)
+        here = ops.arange(length) == position
+        tokens = ops.where(here, ops.expand_dims(word, -1), tokens)
+        done = ops.logical_or(done, word == END)
+        return (position + 1, word, done, log_probs, tokens, *after)
+
+    end = ops.while_loop(unfinished, advance, (*loop, *state), maximum_iterations=length)
+    return end[4], end[3]
+
+
 def _only(token: int, words: Any) -> Any:
     """Log-probabilities that leave one token, certain."""
     return ops.where(ops.arange(words.shape[-1]) == token, 0.0, _NEVER)
@@ -104,11 +179,13 @@ def _follow(item: Any, parent: Any) -> Any:
     return ops.take_along_axis(item, index, 1)
 
 
-def _allowed(logits: Any, tokens: Any, position: Any, config: SearchConfig) -> Any:
+def _allowed(
+    logits: Any, tokens: Any, position: Any, config: SearchConfig, unsayable: Sequence[int]
+) -> Any:
     """Log-probabilities with what may not be said, or not said now, struck out."""
     words = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     token_ids = ops.arange(words.shape[-1])
-    never = (token_ids == PAD) | (token_ids == START) | (token_ids == UNK)
+    never = ops.any(ops.expand_dims(token_ids, -1) == np.array(unsayable, "int32"), axis=-1)
     empty = (position == 0) & (token_ids == END)
     words = ops.where(never | empty, _NEVER, words)
     if 0 < config.no_repeat_ngram <= config.max_length:  # a longer one cannot come twice
@@ -151,23 +228,27 @@ def _with_rows(columns: Any) -> Any:
 class CaptionSearch(keras.Model):
     """A decoder and a search as one Keras model, compiled for the device by `predict_on_batch`.
 
-    Features (photos, 8, 8, 2048) in, the number of photos fixed by the first call; out come what
-    `beam_search` returns.
+    Features (photos, 8, 8, 2048) in, or where there is a temperature a pair of them and the draws
+    (photos, max_length + 1) for `sample`; the number of photos is fixed by the first call. Out come
+    tokens and log-probabilities as `beam_search` and `sample` return them.
     """
 
-    def __init__(self, decoder: Any, config: SearchConfig) -> None:
+    def __init__(self, decoder: Decoder, config: SearchConfig, unsayable: Sequence[int]) -> None:
         super().__init__(name="search")
         self.decoder = decoder
         self.config = config
+        self.unsayable = tuple(unsayable)
 
-    def call(self, features: Any) -> tuple[Any, Any]:
-        """Search for the captions of a batch of photos."""
-        locations, keys, first = self.decoder.look(features)
-        state = ops.repeat(ops.expand_dims(first, 1), self.config.num_beams, axis=1)
+    def call(self, inputs: Any) -> tuple[Any, Any]:
+        """Caption a batch of photos."""
+        features, draws = inputs if self.config.temperature else (inputs, None)
+        seen, first = self.decoder.begin(features)
+        rows = 1 if self.config.temperature else self.config.num_beams
+        state = tuple(ops.repeat(ops.expand_dims(item, 1), rows, axis=1) for item in first)
 
-        def step(tokens: Any, state: Any) -> tuple[Any, tuple[Any]]:
-            embedded = self.decoder.embedding(tokens)
-            after, context, _ = self.decoder.step(embedded, state[0], locations, keys)
-            return self.decoder.predict_words(after, context, embedded), (after,)
+        def step(tokens: Any, state: Any) -> tuple[Any, tuple[Any, ...]]:
+            return self.decoder.next_words(tokens, state, seen)
 
-        return beam_search(step, (state,), features.shape[0], self.config)
+        if self.config.temperature:
+            return sample(step, state, draws, self.config, self.unsayable)
+        return beam_search(step, state, features.shape[0], self.config, self.unsayable)

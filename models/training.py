@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.attention_decoder import AttentionDecoder
 from models.vocabulary import PAD
 
 
@@ -18,7 +17,7 @@ class CaptionTrainer(keras.Model):
 
     def __init__(
         self,
-        decoder: AttentionDecoder,
+        decoder: keras.Model,
         encoder: keras.Model | None = None,
         *,
         label_smoothing: float = 0.1,
@@ -32,8 +31,8 @@ class CaptionTrainer(keras.Model):
         # Keras asks for XLA wherever there is a GPU; TensorFlow's has no gradient for the scan.
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
-    def call(self, inputs: tuple[Any, Any], training: bool = False) -> tuple[Any, Any]:
-        """Give the logits and the attention of every step."""
+    def call(self, inputs: tuple[Any, Any], training: bool = False) -> tuple[Any, ...]:
+        """Give the logits of every step, and the attention where the decoder attends."""
         seen, tokens = inputs
         if self.encoder is not None:
             seen = self.encoder(seen, training=training)
@@ -48,12 +47,16 @@ class CaptionTrainer(keras.Model):
         training: bool = True,  # noqa: ARG002
     ) -> Any:
         """Cross-entropy a token, padding left out, plus the doubly stochastic term of Xu et al."""
-        logits, attention = y_pred
+        logits, *looks = y_pred
         mask = ops.cast(y != PAD, "float32")
         loss = smoothed_cross_entropy(y, logits, self.label_smoothing)
         loss = ops.sum(loss * mask) / ops.maximum(ops.sum(mask), 1.0)
-        looked = ops.sum(attention * ops.expand_dims(mask, -1), axis=2)  # (photos, captions, 64)
-        return loss + self.attention_weight * ops.mean(ops.square(1.0 - looked))
+        for attention in looks:
+            looked = ops.sum(
+                attention * ops.expand_dims(mask, -1), axis=2
+            )  # (photos, captions, 64)
+            loss += self.attention_weight * ops.mean(ops.square(1.0 - looked))
+        return loss
 
 
 def smoothed_cross_entropy(targets: Any, logits: Any, smoothing: float) -> Any:
@@ -85,21 +88,29 @@ class ScaledAdamW(keras.optimizers.AdamW):
 
 
 def make_optimizer(
-    rate: float, steps: int, *, encoder_variables: tuple[Any, ...] = (), encoder_rate: float = 0.0
+    rate: Any,
+    *,
+    weight_decay: float = 1e-4,
+    encoder_variables: tuple[Any, ...] = (),
+    encoder_scale: float = 0.0,
 ) -> ScaledAdamW:
-    """AdamW, warmed up over a twentieth of the steps, then a cosine to zero; gradients clipped.
+    """AdamW (Loshchilov & Hutter 2019) with clipped gradients.
 
-    Loshchilov & Hutter 2019. `rate` is the decoder's peak, `encoder_rate` the encoder's.
+    `rate` is the decoder's, a number or a schedule; the encoder's is `encoder_scale` times that.
     """
-    warmup = max(1, steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
-    )
     return ScaledAdamW(
-        schedule,
-        weight_decay=1e-4,
+        rate,
+        weight_decay=weight_decay,
         global_clipnorm=5.0,
         scaled=encoder_variables,
-        scale=encoder_rate / rate,
+        scale=encoder_scale,
         name="optimizer",
+    )
+
+
+def warmed_cosine(peak: float, steps: int) -> Any:
+    """Schedule a rate: up to its peak over a twentieth of the steps, then a cosine to zero."""
+    warmup = max(1, steps // 20)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup), warmup_target=peak, warmup_steps=warmup
     )

@@ -1,5 +1,7 @@
 """What the README promises of `make`, from the outside: in a copy, as a user would call it."""
 
+import html
+import json
 import os
 import re
 import shutil
@@ -17,8 +19,9 @@ from tests.pictures import encoded, grey16, noise, turned, upright
 
 ROOT = Path(__file__).parents[1]
 PARTS = ["Makefile", "batch", "manifests", "models", "recipes", "constraints.txt"]
-NAMES = "DIR OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST"
-NAMES += " DEV_LIST PRESET ENCODER DRY_RUN SHOW RETRY_FAILED MOVED MAKEFLAGS MAKELEVEL MFLAGS"
+NAMES = "DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS"
+NAMES += " TRAIN_LIST DEV_LIST DEV_CAPTIONS STRICT PRESET ENCODER DRY_RUN SHOW RETRY_FAILED MOVED"
+NAMES += " ALLOW_PRIVATE PHOTO MODEL MAKEFLAGS MAKELEVEL MFLAGS"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NAMES.split()}
 
 pytestmark = pytest.mark.slow
@@ -36,7 +39,7 @@ def home(tmp_path_factory):
     for name in ("bin", "lib", "lib64", "include", "pyvenv.cfg"):
         if Path(sys.prefix, name).exists():
             (home / ".venv" / name).symlink_to(Path(sys.prefix, name))
-    for stamp in (".installed", ".demo", ".train", ".dev"):
+    for stamp in (".installed", ".demo", ".train", ".urls", ".dev"):
         (home / ".venv" / stamp).touch()
     return home
 
@@ -98,19 +101,61 @@ def test_without_a_folder_the_usage_is_told_and_the_exit_code_is_2(home, goal, a
 @pytest.mark.parametrize("goal", ["train", "evaluate"])
 def test_without_a_corpus_what_is_missing_is_told_and_the_exit_code_is_2(home, goal):
     assert make(home, goal).stderr.startswith("give CAPTIONS=")
-    found = make(home, goal, "CAPTIONS=a b.txt", "PHOTOS=$(touch pwned)")
-    assert found.stderr.startswith("give DEV_LIST=")
+    found = make(home, goal, "CAPTIONS=$(touch pwned)")
+    assert found.stderr.startswith("give PHOTOS=")
     assert found.returncode == 2
     assert not list(home.rglob("pwned"))
 
 
-def test_a_training_needs_a_list_and_a_folder_too(home):
+@pytest.mark.parametrize(("goal", "name"), [("attention", "PHOTO"), ("page", "OUT")])
+def test_without_a_photo_or_a_runs_folder_the_usage_is_told(home, goal, name):
+    found = make(home, goal)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith(f"usage: make {goal} {name}=")
+
+
+def test_attention_and_the_page_of_a_run_are_drawn_whatever_the_names(home, captioner, tmp_path):
+    name = 'it\'s the $HOME of 개 & "co"'
+    draw(tmp_path / name / f"{name}.png")
+    places = {"CAPTIONER": captioner, "FEATURES": str(tmp_path / "features")}
+    found = make(home, "attention", PHOTO=str(tmp_path / name / f"{name}.png"), **places)
+    assert found.returncode == 0, found.stderr
+    assert (home / "outputs" / "attention" / f"{name}.png").is_file()
+    assert make(home, "caption", DIR=str(tmp_path / name), **places).returncode == 0
+    assert make(home, "page", OUT=f"outputs/{name}").returncode == 0
+    page = (home / "outputs" / name / "captions.html").read_text(encoding="utf-8")
+    assert html.escape(f"{name}.png") in page
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz draws them")
+def test_the_layers_of_a_captioner_and_of_the_post_are_drawn(home, captioner, tmp_path):
+    out = tmp_path / "it's 층.png"
+    found = make(home, "structure", CAPTIONER=captioner, OUT=str(out))
+    assert (found.returncode, out.is_file()) == (0, True)
+    assert "1,813,268" in make(home, "structure", MODEL="merge").stdout
+
+
+def test_a_training_needs_a_folder_too(home):
     corpus = [f"{name}=`touch pwned`" for name in ("CAPTIONS", "PHOTOS", "DEV_LIST")]
-    assert make(home, "train", *corpus).stderr.startswith("give TRAIN_LIST=")
-    found = make(home, "train", *corpus, "TRAIN_LIST=a b")
+    found = make(home, "train", *corpus)
     assert found.stderr.startswith("give OUT=")
     assert (found.returncode, found.stdout) == (2, "")
     assert not list(home.rglob("pwned"))
+
+
+@pytest.mark.parametrize("strict", ["STRICT=1", "STRICT=0"])
+def test_captions_of_two_files_reach_a_training_and_strict_stops_it(home, tmp_path, strict):
+    captions = {"CAPTIONS": tmp_path / "train $a.json", "DEV_CAPTIONS": tmp_path / "val b.json"}
+    for path in captions.values():
+        record = {"id": 1, "image_id": 1, "caption": "A dog"}
+        image = {"id": 1, "file_name": "a.jpg"}
+        path.write_text(json.dumps({"images": [image], "annotations": [record, {"caption": "A"}]}))
+    given = [f"{name}={path}" for name, path in captions.items()]
+    found = make(home, "train", *given, f"PHOTOS={tmp_path}", "OUT=o", strict)
+    wrong = "the annotation at place 2 has no image_id"
+    assert f"{captions['CAPTIONS']}: {wrong}" in found.stderr
+    assert (f"{captions['DEV_CAPTIONS']}: {wrong}" in found.stderr) == (strict == "STRICT=0")
+    assert found.returncode == 2
 
 
 FOLDERS = [
@@ -153,6 +198,32 @@ def test_a_folder_of_any_name_is_that_folder_and_nothing_is_executed(
     assert (found.returncode, found.stderr) == (0, "")
     assert re.search(r"^photos found +1$", found.stdout, re.MULTILINE)
     assert not list(Path(home).rglob("pwned"))
+
+
+@pytest.mark.parametrize("name", [FOLDERS[0], *FOLDERS[2:8], *FOLDERS[10:]])
+def test_a_list_of_any_name_is_that_list_and_nothing_is_executed(home, tmp_path, captioner, name):
+    (tmp_path / name).write_text("http://127.0.0.1:9/a.jpg\nhttp://127.0.0.1:9/b.jpg\n")
+    asked = ["DRY_RUN=1", f"URLS={tmp_path / name}", f"CAPTIONER={captioner}"]
+    found = make(home, "caption", *asked, f"OUT={tmp_path / 'out'}")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert re.search(r"^photos found +2$", found.stdout, re.MULTILINE)
+    assert not list(Path(home).rglob("pwned"))
+
+
+def test_a_list_and_a_folder_at_once_are_refused(home, tmp_path, captioner):
+    found = make(home, "caption", f"DIR={tmp_path}", "URLS=list.txt", f"CAPTIONER={captioner}")
+    assert found.returncode == 2
+    assert "not allowed with argument" in found.stderr
+
+
+def test_urls_reach_the_rows_and_private_ones_are_refused_unless_allowed(home, tmp_path, captioner):
+    (tmp_path / "list.txt").write_text("http://127.0.0.1:9/a.jpg\n")
+    asked = ["caption", f"URLS={tmp_path / 'list.txt'}", f"CAPTIONER={captioner}"]
+    asked += [f"OUT={tmp_path / 'out'}", f"FEATURES={tmp_path / 'features'}"]
+    for options, status in (([], "denied"), (["ALLOW_PRIVATE=1"], "io")):
+        assert "Error 3" in make(home, *asked, *options).stderr
+        (row,) = read_records(tmp_path / "out" / "captions.parquet")
+        assert (row.path, row.status) == ("http://127.0.0.1:9/a.jpg", status)
 
 
 def test_a_folder_named_like_an_option_is_a_folder(home, captioner):

@@ -24,7 +24,7 @@ def test_it_takes_less_than_60_mb_with_its_encoder_and_has_a_card():
 def test_it_tells_a_person_from_a_motorcycle(tmp_path):
     skimage = pytest.importorskip("skimage")
     photos = scan(skimage.data_dir, include=["astronaut.png", "motorcycle_left.png"])
-    stage = Stage.load(str(FOLDER), str(tmp_path), {})
+    stage = Stage.load([str(FOLDER)], str(tmp_path), {})
     [shard] = stage.caption_shards(photos, {})
     astronaut, motorcycle = (
         str(record.caption).lower().rstrip(".").split() for record in shard.records

@@ -1,11 +1,14 @@
 """Flickr8k: a token file of `name#number<TAB>caption` lines, and split lists of names.
 
+In place of the token file there may be the `descriptions.txt` that was made from it.
+
 Hodosh, Young & Hockenmaier 2013, "Framing Image Description as a Ranking Task".
 """
 
 from collections import defaultdict
 
 from batch.corpora.corpus import CaptionedPhoto, Corpus, CorpusError
+from batch.corpora.descriptions import is_description, short_name
 
 
 def read_flickr8k(token_file: str, train_list: str | None, dev_list: str) -> Corpus:
@@ -20,9 +23,12 @@ def read_flickr8k(token_file: str, train_list: str | None, dev_list: str) -> Cor
 
 
 def read_tokens(token_file: str) -> dict[str, tuple[str, ...]]:
-    """Give each name of a token file its captions, in the order of their lines."""
+    """Give each name of a token file, or of descriptions, its captions in the order of lines."""
+    lines = _lines(token_file)
+    if lines and is_description(lines[0][1]):
+        return _descriptions(token_file, lines)
     captions: dict[str, list[str]] = defaultdict(list)
-    for number, line in _lines(token_file):
+    for number, line in lines:
         place, tab, caption = line.partition("\t")
         name, hash_sign, _ = place.rpartition("#")
         if not (tab and hash_sign and name and caption.strip()):
@@ -33,14 +39,46 @@ def read_tokens(token_file: str) -> dict[str, tuple[str, ...]]:
     return {name: tuple(texts) for name, texts in captions.items()}
 
 
-def _split(captions: dict[str, tuple[str, ...]], names_file: str) -> tuple[CaptionedPhoto, ...]:
+def training_captions(token_file: str, train_list: str) -> list[str]:
+    """Give the captions of the photos that a list names, in the order of the token file.
+
+    Photos are matched by their short names, as the 2017 post does; its ids follow from this order.
+    Raises CorpusError where a file cannot be read, or has no caption of these photos.
+    """
+    names = {short_name(name) for name in read_names(train_list)}
+    captions = read_tokens(token_file).items()
+    found = [text for name, texts in captions if short_name(name) in names for text in texts]
+    if not found:
+        raise CorpusError(f"{token_file}: no caption of the photos that {train_list} names")
+    return found
+
+
+def _descriptions(path: str, lines: list[tuple[int, str]]) -> dict[str, tuple[str, ...]]:
+    captions: dict[str, list[str]] = defaultdict(list)
+    for number, line in lines:
+        name, _, caption = line.partition(" ")
+        if not name or "\t" in line:
+            raise CorpusError(f"{path}, line {number}: expected a name, a space, a caption")
+        captions[name].append(caption.strip())
+    return {name: tuple(texts) for name, texts in captions.items()}
+
+
+def read_names(names_file: str) -> list[str]:
+    """Read a list of photos, one name a line. Raises CorpusError where it names none."""
     names = list(dict.fromkeys(line.strip() for _, line in _lines(names_file)))
     if not names:
         raise CorpusError(f"{names_file}: names no photo")
-    for name in names:
-        if name not in captions:
+    return names
+
+
+def _split(captions: dict[str, tuple[str, ...]], names_file: str) -> tuple[CaptionedPhoto, ...]:
+    photos = []
+    for name in read_names(names_file):
+        texts = captions.get(name) or captions.get(short_name(name))
+        if not texts:
             raise CorpusError(f"{names_file}: {name} has no caption in the token file")
-    return tuple(CaptionedPhoto(name, captions[name]) for name in names)
+        photos.append(CaptionedPhoto(name, texts))
+    return tuple(photos)
 
 
 def _lines(path: str) -> list[tuple[int, str]]:

@@ -46,7 +46,9 @@ class StubCaptioner:
     """Captions that spell the features they were made from; `asked` counts them."""
 
     def __init__(self) -> None:
-        self.config = SimpleNamespace(name="stub", search="")
+        self.config = SimpleNamespace(
+            name="stub", search="", architecture="attention", language="en"
+        )
         self.asked = 0
 
     def loaded(self, folder: str, **search: Any) -> "StubCaptioner":
@@ -102,7 +104,7 @@ def save_captioner(folder: Path, encoder: str = "imagenet") -> str:
         spread = 0.05 if "projection" in variable.path else 2.0
         variable.assign(random.normal(0, spread, variable.shape))
     search = SearchConfig(num_beams=2, max_length=6)
-    config = CaptionerConfig("tiny", "en", decoder.config, search, encoder)
+    config = CaptionerConfig("tiny", "en", decoder.config, search, encoder=encoder)
     Captioner(config, vocabulary, decoder).save(str(folder))
     return str(folder)
 

@@ -96,3 +96,21 @@ def test_a_failure_leaves_the_curve_of_the_pass_before(tmp_path, monkeypatch):
         write_curves(HISTORY, str(tmp_path))
     assert len(table(tmp_path)) == 2
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_captioners_name_stands_above_whatever_its_letters():
+    figure = curves._draw(HISTORY, "a $captioner$")
+    figure.canvas.draw()
+    title = figure.axes[0].title
+    assert title.get_text() == "a $captioner$"
+    assert not title.get_window_extent().overlaps(figure.legends[0].get_window_extent())
+
+
+def test_without_a_font_for_the_name_the_table_is_written_and_the_log_says_what_to_install(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", list)
+    write_curves(HISTORY, str(tmp_path), "사진 설명")
+    assert len(table(tmp_path)) == 3
+    assert not (tmp_path / "curve.png").exists()
+    assert "apt install fonts-noto-cjk" in caplog.text

@@ -15,7 +15,6 @@ from batch.encode import (
     fill_cache,
     load_and_encode,
 )
-from batch.errors import ArchiveError
 from batch.features import SHAPE, FeatureCache
 from batch.photos import load
 from batch.scan import Photo, scan
@@ -178,25 +177,32 @@ def test_a_corpus_is_encoded_and_each_path_learns_its_identity(tmp_path):
     names = ["b.png", "sub/c.png", "a.png"]
     encoder = FakeEncoder()
     encode = encoder.predict_on_batch
-    identities = encode_into_cache(names, str(tmp_path / "photos"), cache, encode)
+    photos = str(tmp_path / "photos")
+    identities = encode_into_cache(names, photos, cache, encode, pytest.fail)
     assert list(identities) == names
     features = cache.read(identities.values())
     for name in names:
         own = features_of(tmp_path / "photos" / name)
         np.testing.assert_array_equal(features[identities[name]], own)
-    assert encode_into_cache(names, str(tmp_path / "photos"), cache, encode) == identities
+    assert encode_into_cache(names, photos, cache, encode, pytest.fail) == identities
     assert encoder.photos == 3
 
 
 @pytest.mark.parametrize("name", ["gone.png", "bad.png"])
-def test_a_corpus_photo_that_is_not_sound_is_an_error_that_names_it(tmp_path, name):
+def test_a_corpus_photo_that_is_not_sound_is_told_and_left_out(tmp_path, name):
     draw(tmp_path / "photos" / "a.png")
     (tmp_path / "photos" / "bad.png").write_bytes(b"no photo")
     cache = FeatureCache(str(tmp_path / "cache"))
-    with pytest.raises(ArchiveError, match=name):
-        encode_into_cache(
-            ["a.png", name], str(tmp_path / "photos"), cache, FakeEncoder().predict_on_batch
-        )
+    told = []
+    identities = encode_into_cache(
+        [name, "a.png"],
+        str(tmp_path / "photos"),
+        cache,
+        FakeEncoder().predict_on_batch,
+        told.append,
+    )
+    assert list(identities) == ["a.png"]
+    assert [(photo.photo.relative, bool(photo.error)) for photo in told] == [(name, True)]
 
 
 def test_batches_hold_all_items_in_order_the_last_one_what_is_left():

@@ -25,6 +25,7 @@ from models.tokens import TOKENIZER
 from models.vocabulary import Vocabulary
 from tests.pictures import encoded, noise
 
+COMMON = {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr"}
 HOSTILE = "<script src=x onerror='alert(1)'>\"&.jpg"
 WORDS = {
     "en": ["a", "dog", "cat", "runs", "sits", "on", "the", "grass", "sofa", "red", "ball"],
@@ -66,7 +67,9 @@ def save_captioner(folder, language):
     for variable in decoder.weights:
         variable.assign(random.normal(0, 1, variable.shape))
     search = SearchConfig(num_beams=2, max_length=6)
-    config = CaptionerConfig(f"tiny-{language}", language, decoder.config, search, "imagenet")
+    config = CaptionerConfig(
+        f"tiny-{language}", language, decoder.config, search, encoder="imagenet"
+    )
     Captioner(config, vocabulary, decoder).save(str(folder))
     return str(folder)
 
@@ -189,11 +192,27 @@ def test_search_settings_are_the_users(run):
     assert max(len(row["caption"].split()) for row in run.rows) <= 3
 
 
-def test_meteor_is_asked_for_english_alone(captioners, tmp_path, encoder, monkeypatch):
+def test_each_language_has_its_scores(captioners, tmp_path, encoder, monkeypatch):
     monkeypatch.setattr(batch.judge, "meteor", lambda candidates, references: 0.2)
-    for language, wanted in (("en", 20.0), ("ko", None)):
-        run = Run(captioners[language], tmp_path, ["a.jpg", "b.jpg"], language)
-        assert run.go().scores["METEOR"] == wanted
+    own = {}
+    for language in ("en", "ko"):
+        found = Run(captioners[language], tmp_path, ["a.jpg", "b.jpg"], language).go()
+        own[language] = {k: v for k, v in found.scores.items() if k not in COMMON}, found.splitter
+    assert own["en"] == ({"METEOR": 20.0}, "ptb-python-1")
+    scores, splitter = own["ko"]
+    assert scores.keys() == {"char-BLEU", "chrF"}
+    assert splitter.startswith("kiwipiepy ")
+
+
+def test_korean_is_scored_by_morphemes_and_characters(captioners, tmp_path, encoder):
+    run = Run(captioners["ko"], tmp_path, ["a.jpg", "b.jpg"], "ko")
+    run.go()
+    said = {row["path"]: row["caption"] for row in run.rows}
+    run.photos = [CaptionedPhoto(photo.path, (said[photo.path],)) for photo in run.photos]
+    scores = run.go().scores
+    assert scores["chrF"] == pytest.approx(100)
+    assert scores["char-BLEU"] == pytest.approx(100)
+    assert scores["BLEU-1"] == pytest.approx(100)
 
 
 def test_features_are_cached_and_the_encoder_is_not_even_built_again(run, encoder, monkeypatch):
@@ -318,6 +337,7 @@ def test_a_folder_that_is_no_captioner_is_an_error(run, tmp_path):
 
 
 def test_variety_shows_a_captioner_that_says_one_thing_only():
-    found = variety(["A dog runs.", "A dog runs.", "A cat.", "A dog runs."], 100)
-    assert (found.distinct, found.words_used, found.words_known) == (0.5, 4, 100)
+    vocabulary = Vocabulary.from_captions(["a dog runs", "a cat sleeps"], 1)
+    found = variety(["A dog runs.", "A dog runs.", "A cat.", "A dog runs."], vocabulary)
+    assert (found.distinct, found.words_used, found.words_known) == (0.5, 4, 5)
     assert (found.most_frequent, found.most_frequent_share) == ("A dog runs.", 0.75)

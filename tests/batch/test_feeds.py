@@ -82,13 +82,13 @@ def test_a_pass_shows_each_photo_once_and_the_next_one_in_another_order():
 
 
 def test_photos_that_fill_no_step_wait_for_another_pass():
-    assert steps_a_pass(photos(10), RECIPE) == 3
+    assert steps_a_pass(photos(10), RECIPE, 0) == 3
     shown = {int(n) for (seen, _), _ in fed(range(30), number=10) for n in seen[:, 0]}
     assert shown == set(range(10))
 
 
 def test_a_corpus_smaller_than_a_step_is_one_step():
-    assert steps_a_pass(photos(2), RECIPE) == 1
+    assert steps_a_pass(photos(2), RECIPE, 0) == 1
     assert [len(seen) for (seen, _), _ in fed(range(3), number=2)] == [2, 2, 2]
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +21,8 @@ from manifests.manifest import read_records
 from tests.batch.archives import draw, state_of
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["caption", "features", "train", "evaluate"]
+COMMANDS = ["caption", "features", "train", "evaluate", "attention", "structure", "page"]
+COMMANDS += ["import-checkpoint", "import-features"]
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +90,7 @@ def test_the_module_can_be_run_and_lists_every_command():
     found = python("-m", "batch", "--help", cwd=ROOT)
     assert found.returncode == 0
     for command in COMMANDS:
-        assert re.search(rf"^    {command} +[A-Z]", found.stdout, re.MULTILINE)
+        assert re.search(rf"^    {command}\s+[A-Z]", found.stdout, re.MULTILINE)
 
 
 WRONG = {
@@ -103,7 +105,7 @@ WRONG = {
     "no beams": ["caption", "--num-beams", "0", "photos"],
     "another word for what exists": ["caption", "--existing", "replace", "photos"],
     "captions without a corpus": ["train", "--out", "x"],
-    "an evaluation without a list": ["evaluate", "--captions", "a", "--photos", "b"],
+    "an evaluation without photos": ["evaluate", "--captions", "a"],
     "dry features": ["features", "--dry-run", "photos"],
 }
 
@@ -437,6 +439,7 @@ def test_an_archive_whose_name_is_no_text_is_no_reason_to_fail(tmp_path, caption
 def test_a_corpus_and_its_options_reach_training_and_evaluation(tmp_path, monkeypatch, capsys):
     import batch.evaluate
     import batch.train
+    from models.captioner import CaptionerConfig
 
     (tmp_path / "tokens").write_text("a.jpg#0\tA dog .\nb.jpg#0\tA cat .\n")
     (tmp_path / "train").write_text("a.jpg\n")
@@ -446,13 +449,15 @@ def test_a_corpus_and_its_options_reach_training_and_evaluation(tmp_path, monkey
     seen = []
     monkeypatch.setattr(batch.train, "train_captioner", lambda *args: seen.append(args) or "done")
     monkeypatch.setattr(batch.evaluate, "evaluate", lambda *args: seen.append(args) or "scored")
+    monkeypatch.setattr(CaptionerConfig, "read", lambda folder: SimpleNamespace(language="en"))
     places = ["--photos", "photos", "--features", "cache", "--out", "out"]
     assert main(["train", *corpus, *places, "--train-list", "train", "--encoder", "e.npz"]) == 0
     assert main(["evaluate", *corpus, *places, "--captioner", "mine", "--num-beams", "2"]) == 0
-    recipe, read, *rest = seen[0]
+    recipe, sources, *rest = seen[0]
     assert recipe.name == "flickr8k-en"
-    assert [photo.path for photo in read.train] == ["a.jpg"]
-    assert rest == ["photos", "e.npz", "cache", "out"]
+    assert [photo.path for photo in sources.corpus.train] == ["a.jpg"]
+    assert (sources.photos, sources.encoder, sources.glove) == ("photos", "e.npz", None)
+    assert rest == ["cache", "out"]
     folder, photos, *rest = seen[1]
     assert (folder, [photo.path for photo in photos]) == ("mine", ["b.jpg"])
     assert rest == ["photos", "cache", "out", {"num_beams": 2}]

@@ -424,7 +424,10 @@ class Fixed:
     """A captioner that says one thing, as sure as it is told."""
 
     def __init__(self, confidence: float) -> None:
-        self.config, self.confidence = SimpleNamespace(name="fixed", search=""), confidence
+        self.config = SimpleNamespace(
+            name="fixed", search="", architecture="attention", language="en"
+        )
+        self.confidence = confidence
 
     def caption(self, features):
         """Say it of every photo."""

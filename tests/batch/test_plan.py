@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.plan import all_gone, carried, make_plan, settle_absent
+from batch.plan import all_gone, carried, gone_from, make_plan, settle_absent
 from batch.scan import Photo
 from manifests.record import FINAL, Status
 from tests.batch.archives import draw
@@ -190,7 +190,7 @@ def settled(root, absent, there=(), before=None):
     """Settle rows; `before` are the rows of the last finished run, all that are named here."""
     before = [*absent, *there] if before is None else before
     committed = {row.raw_path: row.photo_id for row in before}
-    return settle_absent(absent, there, committed, str(root))
+    return settle_absent(absent, there, committed, gone_from(str(root)))
 
 
 def test_a_photo_that_is_gone_is_missing_and_keeps_its_caption(tmp_path):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from batch.config import PRESET
+from batch.config import PRESETS as DEFAULTS
 from batch.errors import ArchiveError
 from batch.recipe import Phase, Recipe
 from models.search import SearchConfig
 
-PRESETS = sorted(Path(PRESET).parent.glob("*.json"))
+PRESETS = sorted(Path(DEFAULTS["attention"]).parent.glob("*.json"))
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_the_presets_that_ship_are_understood(path):
 
 
 def test_there_is_a_preset_by_default():
-    assert Path(PRESET) in PRESETS
+    assert {Path(path) for path in DEFAULTS.values()} <= set(PRESETS)
 
 
 def test_a_preset_need_say_no_more_than_its_name(preset):

@@ -11,12 +11,12 @@ import pytest
 
 import batch.train
 import batch.training
-from batch.corpora.corpus import CaptionedPhoto, Corpus
+from batch.corpora.corpus import CaptionedPhoto, Corpus, stop
 from batch.errors import ArchiveError, LockedError
 from batch.features import FeatureCache
 from batch.lock import locked
 from batch.recipe import Phase, Recipe
-from batch.train import train_captioner
+from batch.train import Sources, train_captioner
 from batch.training import Training
 from models.captioner import Captioner, CaptionerConfig, weights_fingerprint
 from models.checkpoint import read_arrays, read_progress
@@ -79,11 +79,12 @@ class Run:
         self.photos, self.corpus = corpus
         self.recipe, self.out, self.encoder = recipe, out, "imagenet"
         self.cache = Path(self.photos).with_name("features")
+        self.tell = stop
 
     def go(self) -> str:
         """Train, or go on."""
-        places = [str(place) for place in (self.photos, self.encoder, self.cache, self.out)]
-        return train_captioner(self.recipe, self.corpus, *places)
+        sources = Sources(self.corpus, str(self.photos), self.encoder, tell=self.tell)
+        return train_captioner(self.recipe, sources, str(self.cache), str(self.out))
 
     def result(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         """Give all that a training ends in: words, and the arrays of the state and of its best."""
@@ -221,7 +222,7 @@ def test_a_tuned_encoder_goes_into_the_captioner_s_folder(undisturbed_both):
 def scored(*ciders: float):
     """Let passes have these scores, one after the other."""
     left = iter(ciders)
-    return lambda candidates, references: replace(score(candidates, references), cider=next(left))
+    return lambda *captions: replace(score(*captions), cider=next(left))
 
 
 def count_up(trainer, *_):
@@ -293,9 +294,7 @@ def test_features_are_made_once_for_all_trainings(undisturbed, tmp_path, monkeyp
     monkeypatch.setattr(encoder, "predict_on_batch", lambda pixels: pytest.fail("encoded again"))
     training = batch.train.prepare(
         DECODER,
-        undisturbed.corpus,
-        undisturbed.photos,
-        "imagenet",
+        Sources(undisturbed.corpus, undisturbed.photos, "imagenet"),
         FeatureCache(str(shards)),
         str(tmp_path / "out"),
     )
@@ -316,6 +315,36 @@ def test_a_photo_that_is_not_there_is_named(run):
     lost = CaptionedPhoto("lost.png", ("A dog .",))
     training.corpus = replace(training.corpus, dev=(*training.corpus.dev, lost))
     with pytest.raises(ArchiveError, match=r"lost\.png"):
+        training.go()
+
+
+def test_photos_that_cannot_be_read_are_told_and_the_rest_is_learnt_from(run):
+    training, told = run(), []
+    (Path(training.photos) / "bad.png").write_bytes(b"no photo")
+    lost = [CaptionedPhoto(name, ("A dog .",)) for name in ("lost.png", "bad.png")]
+    shutil.copy(Path(training.photos) / "9.png", Path(training.photos) / "copy.png")
+    copy = CaptionedPhoto("copy.png", ("A dog .",))
+    train = (*training.corpus.train, *lost, copy)
+    training.corpus = replace(training.corpus, train=train)
+    training.tell = told.append
+    training.go()
+    assert [Path(problem.file).name for problem in told] == ["lost.png", "bad.png", "copy.png"]
+    assert "is the same photo as one to validate on" in str(told[-1])
+    assert "Trained on 9 photos" in (training.out / "card.md").read_text()
+
+
+def test_a_corpus_without_a_readable_photo_is_refused(run, tmp_path):
+    training = run()
+    training.photos, training.tell = tmp_path / "empty", lambda problem: None
+    training.photos.mkdir()
+    with pytest.raises(ArchiveError, match="too few"):
+        training.go()
+
+
+def test_a_photo_folder_that_is_not_there_is_named(run, tmp_path):
+    training = run()
+    training.photos = tmp_path / "nowhere"
+    with pytest.raises(ArchiveError, match=r"there is no .*nowhere"):
         training.go()
 
 

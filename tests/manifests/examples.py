@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from manifests.record import Record, Status
+from manifests.record import LanguageCaption, Record, Status
 
 PLAIN = Record(
     path="2019/dog.jpg",
@@ -76,6 +76,15 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 FLOAT32 = st.none() | st.floats(width=32, allow_nan=False)
 
 
+LANGUAGES = st.sampled_from([(), ("en",), ("en", "ko"), ("ko",), ("ko", "pt-BR")])
+
+
+def language_captions(language: str) -> st.SearchStrategy[LanguageCaption]:
+    """Draw a caption in a language."""
+    confidence = st.floats(0, 1, width=32)
+    return st.builds(LanguageCaption, st.just(language), TEXTS, confidence, TEXTS)
+
+
 @st.composite
 def records(draw: st.DrawFn) -> Record:
     """Draw one record with odd text in every place that takes text."""
@@ -95,6 +104,7 @@ def records(draw: st.DrawFn) -> Record:
         frames=draw(st.none() | INT64),
         size=draw(INT64),
         mtime_ns=draw(INT64),
+        languages=tuple(draw(language_captions(name)) for name in draw(LANGUAGES)),
         **texts,
     )
 

@@ -5,14 +5,16 @@ import pytest
 from hypothesis import given
 
 from manifests.columns import batch_of, records_of
-from manifests.schema import SCHEMA
+from manifests.record import languages_of
+from manifests.schema import SCHEMA, schema_for
 from tests.manifests.examples import RECORD_LISTS, record, with_files
 
 
 @with_files
 @given(RECORD_LISTS)
 def test_records_come_back_from_columns(drawn):
-    assert list(records_of(batch_of(drawn, SCHEMA))) == drawn
+    schema = schema_for("/photos", languages_of(drawn))
+    assert list(records_of(batch_of(drawn, schema))) == drawn
 
 
 def back(**changes):

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 
-from manifests.csv_view import COLUMNS, csv_sha256, write_csv
+from manifests.csv_view import COLUMNS, columns_with, csv_sha256, write_csv
 from manifests.durable import sha256_file
-from manifests.record import Record, Status, sort_key
+from manifests.record import LanguageCaption, Record, Status, languages_of, sort_key
 from manifests.text import unescape_cell
 from tests.manifests.examples import PLAIN, RECORD_LISTS, names, record, with_files
 
@@ -60,8 +60,21 @@ def test_every_text_comes_back_through_csv(path, drawn):
 def test_pandas_reads_the_same_cells(path, drawn):
     write_csv(path, drawn, None)
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == columns_with(languages_of(drawn))
     assert table.to_dict("records") == rows(path)
+
+
+def test_each_language_stands_beside_the_caption(path):
+    both = (
+        LanguageCaption("en", "A dog.", 0.5, "a@1"),
+        LanguageCaption("ko", "개가 달린다.", 0.25, "b@2"),
+    )
+    write_csv(path, [record(b"a.jpg", caption="A dog.", languages=both), record(b"b.jpg")], None)
+    table = pd.read_csv(path, keep_default_na=False)
+    first = "path caption caption_en confidence_en caption_ko confidence_ko status"
+    assert list(table.columns[:7]) == first.split()
+    assert table.loc[0, "caption_ko"] == "개가 달린다."
+    assert list(table["confidence_ko"]) == ["0.250", ""]
 
 
 def test_numbers_are_numbers_to_pandas(path):
@@ -140,4 +153,6 @@ def test_a_failed_write_leaves_the_edited_file_alone(path):
 
 def test_only_raw_path_and_date_are_left_out():
     every = [field.name for field in fields(Record)]
-    assert list(COLUMNS) == [name for name in every if name not in ("raw_path", "mtime_ns")]
+    assert list(COLUMNS) == [
+        name for name in every if name not in ("raw_path", "mtime_ns", "languages")
+    ]

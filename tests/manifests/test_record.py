@@ -23,7 +23,7 @@ def test_only_what_the_bytes_decide_is_final():
 def test_columns_stand_in_the_reviewers_order():
     assert " ".join(field.name for field in fields(Record)) == (
         "path caption status confidence alternatives log_prob photo_id captioner decode width"
-        " height format frames taken_at error raw_path size mtime_ns"
+        " height format frames taken_at error raw_path size mtime_ns languages"
     )
 
 

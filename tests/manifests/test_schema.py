@@ -8,13 +8,13 @@ import pytest
 
 from manifests.errors import ManifestError
 from manifests.record import Record
-from manifests.schema import SCHEMA, archive_of, check_schema, schema_for
+from manifests.schema import SCHEMA, archive_of, check_schema, languages_in, schema_for
 
 PATH = Path("out/manifest.parquet")
 
 
 def test_columns_are_the_records_fields():
-    assert SCHEMA.names == [field.name for field in fields(Record)]
+    assert [*SCHEMA.names, "languages"] == [field.name for field in fields(Record)]
 
 
 @pytest.mark.parametrize("archive", ["/photos/바다", "", "/caf\udce9/\n"])
@@ -24,12 +24,23 @@ def test_the_archive_comes_back_whatever_its_name(archive):
     assert archive_of(schema) == archive
 
 
-def test_the_version_stands_in_the_metadata():
-    assert schema_for("/photos").metadata[b"photo_captions.schema"] == b"1"
+@pytest.mark.parametrize(("languages", "version"), [((), b"1"), (("en", "ko"), b"2")])
+def test_the_version_stands_in_the_metadata(languages, version):
+    assert schema_for("/photos", languages).metadata[b"photo_captions.schema"] == version
+
+
+def test_languages_have_columns_of_their_own():
+    schema = schema_for("/photos", ["en", "zh-Hant"])
+    check_schema(PATH, schema)
+    assert schema.names[len(SCHEMA) :] == [
+        *("caption_en", "confidence_en", "captioner_en"),
+        *("caption_zh-Hant", "confidence_zh-Hant", "captioner_zh-Hant"),
+    ]
+    assert languages_in(schema) == ["en", "zh-Hant"]
 
 
 def test_a_newer_version_asks_for_an_update():
-    newer = SCHEMA.with_metadata({b"photo_captions.schema": b"2"})
+    newer = SCHEMA.with_metadata({b"photo_captions.schema": b"3"})
     with pytest.raises(ManifestError, match=r"out/manifest.parquet: .*newer.*Update"):
         check_schema(PATH, newer)
 
@@ -41,6 +52,8 @@ def test_a_newer_version_asks_for_an_update():
         schema_for("/photos").remove(0),
         schema_for("/photos").set(0, pa.field("path", pa.binary(), nullable=False)),
         schema_for("/photos").append(pa.field("more", pa.string())),
+        schema_for("/photos", ["en"]).remove(len(SCHEMA) + 1),
+        schema_for("/photos", ["en"]).set(len(SCHEMA), pa.field("caption_en", pa.int64())),
         SCHEMA.with_metadata({b"photo_captions.schema": b"1"}),
         SCHEMA.with_metadata({b"photo_captions.schema": b"x", b"photo_captions.archive": b"/"}),
     ],

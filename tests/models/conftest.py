@@ -9,7 +9,9 @@ from keras import ops
 
 from models.attention_decoder import AttentionDecoder, DecoderConfig
 from models.search import SearchConfig, beam_search
-from models.vocabulary import END, PAD, SPECIALS, START
+from models.vocabulary import END, PAD, SPECIALS, START, UNK
+
+UNSAYABLE = (PAD, START, UNK)
 
 TINY = DecoderConfig(
     vocabulary_size=12, embedding=6, projection=8, attention=5, units=7, dropout=0.5
@@ -105,7 +107,7 @@ class Script:
             return ops.take(logits, node, axis=0), (node,)
 
         nodes = np.repeat(np.array(starts, np.int32)[:, None], config.num_beams, axis=1)
-        found = beam_search(step, (ops.convert_to_tensor(nodes),), len(starts), config)
+        found = beam_search(step, (ops.convert_to_tensor(nodes),), len(starts), config, UNSAYABLE)
         return tuple(np.asarray(item) for item in found)
 
     def everything(self, max_length):

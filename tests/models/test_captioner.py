@@ -408,3 +408,43 @@ def test_fingerprints_are_short_names_for_folders(kept):
     for found in (captioner_fingerprint(str(kept)), weights_fingerprint("imagenet")):
         assert len(found) == 16
         int(found, 16)
+
+
+def test_an_encoder_that_is_another_one_by_now_is_told(folder):
+    other = folder / "other.weights.h5"
+    other.write_bytes(b"the encoder it was taught with")
+    rewrite(folder, encoder=other.name, seen_through=weights_fingerprint(str(other)))
+    assert encoder_fingerprint(str(folder)) == weights_fingerprint(str(other))
+    other.write_bytes(b"a new version of it")
+    refuses(lambda: encoder_fingerprint(str(folder)), CONFIG_FILE, other.name, "another one")
+
+
+# Sampling and attention.
+
+
+def test_sampled_captions_follow_from_the_seed_and_the_photo_alone(photos):
+    draw = SearchConfig(max_length=8, temperature=1.0, seed=3)
+    captioner = make(search=draw)
+    together = captioner.caption(photos[:10])
+    alone = [captioner.caption(photo[None])[0] for photo in photos[:10]]
+    assert [caption.text for caption in together] == [caption.text for caption in alone]
+    other = make(search=replace(draw, seed=4)).caption(photos[:10])
+    assert sum(a.text != b.text for a, b in zip(together, other, strict=True)) > 5
+    assert all(caption.alternatives == () for caption in together)
+    assert all(0 < caption.confidence <= 1 for caption in together)
+
+
+def test_photos_are_sampled_apart():
+    captioner = make(search=SearchConfig(max_length=8, temperature=3.0))
+    assert len({caption.text for caption in captioner.caption(grids(20))}) > 10
+
+
+def test_attention_tells_where_each_word_was_looked_for(captioner, photos):
+    words, shares = captioner.attend(photos[0])
+    assert captioner.vocabulary.tokenizer.join(words) == captioner.caption(photos[:1])[0].text
+    assert shares.shape == (len(words), 8, 8)
+    np.testing.assert_allclose(shares.sum(axis=(1, 2)), 1, rtol=1e-4)
+    assert np.abs(shares[0] - shares[-1]).max() > 1e-5
+    moved = np.roll(photos[0], 3, axis=1)  # the same things elsewhere in the photo
+    _, elsewhere = captioner.attend(moved)
+    np.testing.assert_allclose(np.roll(shares[0], 3, axis=1), elsewhere[0], rtol=1e-3, atol=1e-6)

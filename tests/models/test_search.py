@@ -1,15 +1,16 @@
 """The search finds what a script hides, prices it rightly, and says nothing that is forbidden."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keras import ops
 
-from models.search import CaptionSearch, SearchConfig
-from models.vocabulary import END, PAD, SPECIALS, START, UNK
-from tests.models.conftest import TINY, Script, grids, score, spelled
-
-FORBIDDEN = (PAD, START, UNK)
+from models.search import CaptionSearch, SearchConfig, sample
+from models.vocabulary import END, PAD, SPECIALS, START
+from tests.models.conftest import TINY, UNSAYABLE, Script, grids, score, spelled
 
 few = settings(max_examples=12, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
@@ -26,7 +27,7 @@ def greedy(script, config):
     tokens, node = [], 0
     while not tokens or tokens[-1] != END:
         log_probs = script.log_probs[node].copy()
-        log_probs[list(FORBIDDEN)] = -np.inf
+        log_probs[list(UNSAYABLE)] = -np.inf
         if not tokens:
             log_probs[END] = -np.inf
         said = set(ngrams(tokens, config.no_repeat_ngram))
@@ -150,13 +151,13 @@ def test_ngrams_longer_than_a_caption_are_no_error():
 
 
 @few
-@given(seeds, st.lists(st.sampled_from(FORBIDDEN), min_size=1, unique=True))
+@given(seeds, st.lists(st.sampled_from(UNSAYABLE), min_size=1, unique=True))
 def test_specials_are_never_chosen_even_where_they_are_the_likeliest(seed, loved):
     script = Script.random(seed)
     script.logits[:, loved] += 20
     tokens, log_probs = script.search(SearchConfig(3, 5))
     written = tokens[tokens != PAD]
-    assert not np.isin(written, FORBIDDEN).any()
+    assert not np.isin(written, UNSAYABLE).any()
     assert (tokens[..., 0] >= len(SPECIALS)).all()
     assert (log_probs > -1e6).all()
 
@@ -219,7 +220,7 @@ def test_the_beams_of_a_decoder_cost_what_teacher_forcing_says_they_cost(decoder
     """Each beam must carry on its own parent's state: else the sums differ."""
     features = grids(5)
     tokens, log_probs = map(
-        np.asarray, CaptionSearch(decoder, SearchConfig(4, 7)).predict_on_batch(features)
+        np.asarray, CaptionSearch(decoder, SearchConfig(4, 7), UNSAYABLE).predict_on_batch(features)
     )
     before = np.concatenate([np.full((5, 4, 1), START, np.int32), tokens[..., :-1]], axis=-1)
     logits = np.asarray(decoder((features, before))[0], np.float64)
@@ -228,3 +229,70 @@ def test_the_beams_of_a_decoder_cost_what_teacher_forcing_says_they_cost(decoder
     told = np.take_along_axis(words, tokens[..., None], axis=-1)[..., 0] * (tokens != PAD)
     np.testing.assert_allclose(log_probs, told.sum(axis=-1), rtol=1e-4)
     assert len({tuple(beam) for photo in tokens.tolist() for beam in photo}) > 10
+
+
+# Sampling.
+
+
+def draws_of(photos, length, seed=0):
+    return np.random.default_rng(seed).random((photos, length), np.float32)
+
+
+def sampled(script, config, draws):
+    """Sample one caption for each row of draws, all from the script's first node."""
+    words = script.logits.shape[1]
+    logits = ops.convert_to_tensor(script.logits.astype(np.float32))
+    moves = ops.convert_to_tensor(script.moves.reshape(-1).astype(np.int32))
+
+    def step(last, state):
+        node = ops.where(last == START, state[0], ops.take(moves, state[0] * words + last))
+        return ops.take(logits, node, axis=0), (node,)
+
+    nodes = ops.zeros((len(draws), 1), "int32")
+    tokens, log_probs = sample(step, (nodes,), ops.convert_to_tensor(draws), config, UNSAYABLE)
+    return np.asarray(tokens)[:, 0], np.asarray(log_probs)[:, 0]
+
+
+def test_words_are_drawn_as_often_as_they_are_probable():
+    coin = Script.tree("ab", {"": {"a": 0.8, "b": 0.2}, "a": {".": 1}, "b": {".": 1}})
+    config = SearchConfig(max_length=3, no_repeat_ngram=0, temperature=1.0)
+    tokens, _ = sampled(coin, config, draws_of(4000, 4))
+    assert np.mean(tokens[:, 0] == len(SPECIALS)) == pytest.approx(0.8, abs=0.03)
+    tokens, _ = sampled(coin, replace(config, temperature=100.0), draws_of(4000, 4))
+    assert np.mean(tokens[:, 0] == len(SPECIALS)) == pytest.approx(0.5, abs=0.1)
+
+
+@few
+@given(seeds)
+def test_a_cold_sample_is_the_greedy_caption_at_its_price(seed):
+    script = Script.random(seed)
+    config = SearchConfig(1, 5, no_repeat_ngram=2, temperature=1e-3)
+    tokens, log_probs = sampled(script, config, draws_of(3, 6, seed))
+    for found, log_prob in zip(tokens, log_probs, strict=True):
+        assert found.tolist() == greedy(script, config)
+        assert log_prob == pytest.approx(script.price(found), rel=1e-3)
+
+
+@few
+@given(seeds)
+def test_a_sample_says_nothing_forbidden_and_ends(seed):
+    script = Script.random(seed)
+    config = SearchConfig(max_length=4, no_repeat_ngram=0, temperature=2.0)
+    tokens, _ = sampled(script, config, draws_of(20, 5, seed))
+    assert not np.isin(tokens[:, 0], [*UNSAYABLE, END]).any()
+    for found in tokens.tolist():
+        end = found.index(END)
+        assert not set(found[:end]) & set(UNSAYABLE)
+        assert set(found[end + 1 :]) <= {PAD}
+
+
+@pytest.mark.parametrize("wrong", [-0.1, float("inf"), float("nan")])
+def test_a_temperature_that_means_nothing_is_refused(wrong):
+    with pytest.raises(ValueError, match="temperature"):
+        SearchConfig(temperature=wrong)
+
+
+def test_a_search_names_itself_by_what_it_does():
+    assert str(SearchConfig()) == "beams=4 max_length=20 length_penalty=0.7 no_repeat_ngram=2"
+    sampling = str(SearchConfig(temperature=0.5, seed=3))
+    assert sampling == "temperature=0.5 seed=3 max_length=20 no_repeat_ngram=2"

@@ -8,7 +8,13 @@ import tensorflow as tf
 from models.attention_decoder import AttentionDecoder, DecoderConfig
 from models.captioner import Captioner, CaptionerConfig
 from models.search import SearchConfig
-from models.training import CaptionTrainer, ScaledAdamW, make_optimizer, smoothed_cross_entropy
+from models.training import (
+    CaptionTrainer,
+    ScaledAdamW,
+    make_optimizer,
+    smoothed_cross_entropy,
+    warmed_cosine,
+)
 from models.vocabulary import PAD, Vocabulary
 
 CORPUS = (
@@ -76,7 +82,7 @@ def trained(vocabulary, corpus):
     trainer = CaptionTrainer(small_decoder(vocabulary))
     # Keras asks for XLA wherever there is a GPU, and TensorFlow's cannot differentiate a scan.
     with pytest.warns(UserWarning, match="jit_compile=False"):
-        trainer.compile(optimizer=make_optimizer(PEAK, 150), jit_compile=True)
+        trainer.compile(optimizer=make_optimizer(warmed_cosine(PEAK, 150)), jit_compile=True)
     losses = []
     for _ in range(150):
         trainer.reset_metrics()
@@ -203,7 +209,7 @@ def test_other_variables_move_at_the_full_rate():
 
 def test_the_rate_warms_up_peaks_and_ends_near_zero():
     steps = 200
-    schedule = make_optimizer(PEAK, steps)._learning_rate
+    schedule = warmed_cosine(PEAK, steps)
     rates = np.array([float(schedule(step)) for step in range(steps + 1)])
     peak = int(rates.argmax())
     assert rates[0] == 0
@@ -217,7 +223,7 @@ def test_the_rate_warms_up_peaks_and_ends_near_zero():
 
 @pytest.mark.parametrize("steps", [1, 2, 19])
 def test_a_short_training_has_a_schedule_too(steps):
-    schedule = make_optimizer(PEAK, steps)._learning_rate
+    schedule = warmed_cosine(PEAK, steps)
     rates = [float(schedule(step)) for step in range(steps + 1)]
     assert all(0 <= rate <= PEAK * 1.0001 for rate in rates)
     assert max(rates) == pytest.approx(PEAK)
@@ -226,7 +232,7 @@ def test_a_short_training_has_a_schedule_too(steps):
 @pytest.mark.parametrize(("slope", "norm"), [(1e6, 5.0), (0.1, 0.1 * 6**0.5)])
 def test_gradients_are_clipped_to_a_global_norm_of_five(slope, norm):
     model = Weights("decoder", "encoder")
-    optimizer = make_optimizer(PEAK, 100)
+    optimizer = make_optimizer(warmed_cosine(PEAK, 100))
     model.moved(optimizer, slope)
     moments = np.concatenate([np.asarray(moment) for moment in optimizer._momentums])
     assert np.linalg.norm(moments) / (1 - optimizer.beta_1) == pytest.approx(norm, rel=1e-4)
@@ -234,6 +240,6 @@ def test_gradients_are_clipped_to_a_global_norm_of_five(slope, norm):
 
 def test_weights_decay_where_nothing_else_moves_them():
     model = Weights("decoder")
-    (moved,) = model.moved(make_optimizer(PEAK, 20), slope=0.0, steps=3)
-    rate = PEAK * (0 + 1) + float(make_optimizer(PEAK, 20)._learning_rate(2))
+    (moved,) = model.moved(make_optimizer(warmed_cosine(PEAK, 20)), slope=0.0, steps=3)
+    rate = PEAK * (0 + 1) + float(warmed_cosine(PEAK, 20)(2))
     np.testing.assert_allclose(moved, 1e-4 * rate, rtol=0.05)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.tokenizers import join_words, split_words
 from models.vocabulary import (
     END,
     PAD,
@@ -15,8 +16,6 @@ from models.vocabulary import (
     START,
     UNK,
     Vocabulary,
-    join_words,
-    split_words,
 )
 
 # Letters of the languages that captions come in; case goes there and back in these.
@@ -152,7 +151,7 @@ def test_a_vocabulary_file_may_have_been_through_windows(ending):
     [
         (),
         ("a", "dog"),
-        SPECIALS[:3],
+        SPECIALS[:2],
         ("<start>", "<pad>", "<end>", "<unk>", "a"),
         ("a", *SPECIALS),
     ],
@@ -167,3 +166,17 @@ def test_a_vocabulary_with_a_word_twice_is_refused():
         Vocabulary((*SPECIALS, "dog", "dog"))
     with pytest.raises(ValueError, match="each word once"):
         Vocabulary((*SPECIALS, "dog", "<end>"))
+
+
+@given(st.lists(st.text("a\\u0\n\r\t\v\f\x1c\x1d\x1e\x85\u2028\u2029", max_size=6), unique=True))
+def test_words_that_hold_line_ends_come_back(words):
+    """Captions of COCO end in line feeds, which the tutorial's words hold."""
+    vocabulary = Vocabulary((*SPECIALS, *(word for word in words if word not in SPECIALS)))
+    assert Vocabulary.from_text(vocabulary.to_text()) == vocabulary
+    assert len(vocabulary.to_text().splitlines()) == len(vocabulary)
+
+
+@pytest.mark.parametrize("line", ["\\", "a\\n", "\\u00", "\\uD800", "\\\\"])
+def test_a_backslash_that_escapes_nothing_is_refused(line):
+    with pytest.raises(ValueError, match="escapes nothing"):
+        Vocabulary.from_text("\n".join([*SPECIALS, line]))

@@ -1,0 +1,149 @@
+"""Find a corpus' photos in a folder, whatever its folders are called, zip files left zipped."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from batch.corpora.corpus import CaptionedPhoto, CorpusError, Problem, Tell
+from batch.corpora.records import CaptionRecord
+from batch.damage import PhotoError
+from batch.scan import left_out
+from batch.zipped import ENDING, is_zip, members
+
+Candidates = Mapping[str, Sequence[str]]
+"""For the last part of a path, the files of that name: paths below the photos' folder."""
+
+
+def find_photos(
+    photos: str, records: Sequence[CaptionRecord], tell: Tell
+) -> dict[str, CaptionedPhoto]:
+    """Give the photo of each record's path; what is missing or could be two files is told.
+
+    `photos` is a folder or a zip file. A file is a record's when it has its name and as many of the
+    folders before it as any; a zip stands for a folder. Raises CorpusError where there is none.
+    """
+    candidates = _candidates(photos, {_name(record.path) for record in records}, tell)
+    claims: dict[str, list[CaptionRecord]] = defaultdict(list)
+    for record in records:
+        best = _best(record.path, candidates.get(_name(record.path), ()))
+        if len(best) == 1:
+            claims[best[0]].append(record)
+        else:
+            tell(record.problem(_unclear(record, photos, best)))
+    found: dict[str, CaptionedPhoto] = {}
+    for place, claimants in claims.items():
+        for record in _rightful(place, claimants, tell):
+            found[record.path] = CaptionedPhoto(place, record.captions)
+    return found
+
+
+def _unclear(record: CaptionRecord, photos: str, best: Sequence[str]) -> str:
+    if not best:
+        return f"has no photo, {record.path} is not under {photos}"
+    return f"has a photo that could be {best[0]} or {best[1]} under {photos}"
+
+
+def _rightful(
+    place: str, claimants: Sequence[CaptionRecord], tell: Tell
+) -> Sequence[CaptionRecord]:
+    """Of records that would all have one file, keep the one that it fits best."""
+    if len(claimants) == 1:
+        return claimants
+    fits = [_alike(place, record.path) for record in claimants]
+    best = max(fits) if fits.count(max(fits)) == 1 else 0
+    kept = []
+    for record, fit in zip(claimants, fits, strict=True):
+        if fit == best:
+            kept.append(record)
+        else:
+            tell(record.problem(f"has no photo of its own, {place} is another's too"))
+    return kept
+
+
+def _best(wanted: str, candidates: Sequence[str]) -> list[str]:
+    """Choose where a photo is; several where nothing tells them apart."""
+
+    def rank(place: str) -> tuple[int, bool, bool, bool]:
+        parts = place.split("/")
+        is_zipped = any(is_zip(part) for part in parts[:-1])
+        return _alike(place, wanted), place == wanted, not is_zipped, len(parts) == 1
+
+    ranked = [(rank(place), place) for place in candidates]
+    best = max((rank for rank, _ in ranked), default=None)
+    return [place for rank, place in ranked if rank == best]
+
+
+def _alike(place: str, wanted: str) -> int:
+    """Count the parts, from the last on, that two paths have in common."""
+    pairs = zip(reversed(place.split("/")), reversed(wanted.split("/")), strict=False)
+    count = 0
+    for part, other in pairs:
+        if part != other and not (is_zip(part) and part[: -len(ENDING)] == other):
+            break
+        count += 1
+    return count
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _candidates(photos: str, names: set[str], tell: Tell) -> Candidates:
+    """Walk the folder once, and into its zip files, noting the files of some names."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for place in _files(photos, tell):
+        if _name(place) in names:
+            found[_name(place)].append(place)
+    return found
+
+
+def _files(photos: str, tell: Tell) -> Iterator[str]:
+    if is_zip(photos) and os.path.isfile(photos):
+        yield from _zipped(photos, tell)
+        return
+    if not os.path.isdir(photos):
+        raise CorpusError(
+            f"{photos!r} is no folder and no zip file; give PHOTOS= the photos' place"
+        )
+    for place in _walk(photos, tell):
+        yield place
+        if is_zip(place):
+            yield from (f"{place}/{name}" for name in _zipped(os.path.join(photos, place), tell))
+
+
+def _zipped(path: str, tell: Tell) -> Iterator[str]:
+    try:
+        yield from members(path)
+    except PhotoError:
+        tell(Problem(path, "", "is no whole zip file, copy it again", "its photos are left out"))
+    except OSError as error:
+        wrong = f"cannot be opened ({error.strerror})"
+        tell(Problem(path, "", wrong, "its photos are left out"))
+
+
+def _walk(top: str, tell: Tell) -> Iterator[str]:
+    """Give the files below a folder; links are followed, no folder is walked twice."""
+    seen = {_identity(top)}
+
+    def failed(error: OSError) -> None:
+        wrong = f"cannot be listed ({error.strerror})"
+        tell(Problem(str(error.filename), "", wrong, "its photos are left out"))
+
+    for folder, folders, names in os.walk(top, onerror=failed, followlinks=True):
+        folders[:] = _new_folders(folder, folders, seen)
+        below = os.path.relpath(folder, top)
+        prefix = "" if below == "." else f"{below}/"
+        yield from (prefix + name for name in sorted(names))
+
+
+def _new_folders(folder: str, names: Iterable[str], seen: set[tuple[int, int]]) -> Iterator[str]:
+    for name in sorted(names):
+        identity = _identity(os.path.join(folder, name))
+        if not left_out(name) and identity not in seen:
+            seen.add(identity)
+            yield name
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
