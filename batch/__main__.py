@@ -37,7 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; the same command goes on from here", file=sys.stderr, flush=True)
+        if __name__ == "__main__":
+            # At once: Python's own exit would wait for threads that wait for slow servers or disks.
+            # All that was kept is on the disk, and the lock dies with the process.
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)
         return INTERRUPTED
     except LockedError as error:
         print(f"locked: {error}", file=sys.stderr)

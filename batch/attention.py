@@ -77,6 +77,8 @@ def _keep_out(photo: str, places: Mapping[str, str]) -> None:
 
 def _check_sound(photo: str) -> None:
     """Raise ArchiveError for a bad photo, before a model is loaded."""
+    if not os.path.lexists(photo) and ".zip" not in photo.lower():
+        raise ArchiveError(f"there is no {photo!r}; give the path of a photo on this machine")
     loaded = load(Photo(*os.path.split(photo), 0, 0))
     if loaded.status != "ok":
         raise ArchiveError(f"{photo}: {loaded.error}")

@@ -147,7 +147,9 @@ def _check_together(folders: Sequence[str], captioners: Collection[Captioner]) -
         )
     languages = [captioner.config.language for captioner in captioners]
     if len({*languages}) < len(folders):
-        raise ArchiveError(f"captioners for one run are of one language each: {languages}")
+        raise ArchiveError(
+            f"captioners for one run are of different languages; these are of {languages}"
+        )
 
 
 def _encode_with(folder: str) -> Encode:

@@ -2,9 +2,17 @@
 
 import argparse
 import sys
+from itertools import count
 from typing import TYPE_CHECKING
 
-from batch.config import PRESETS, Config, captioner_folder, captioner_folders, default_out
+from batch.config import (
+    PRESETS,
+    Config,
+    captioner_folder,
+    captioner_folders,
+    default_out,
+    keep_out_of,
+)
 from batch.corpora.corpus import Corpus, Problem, stop
 from batch.errors import ArchiveError
 from batch.quiet import start_tensorflow
@@ -12,6 +20,7 @@ from batch.summary import COMPLETE
 from batch.text import printable
 
 if TYPE_CHECKING:
+    from batch.corpora.corpus import Tell
     from batch.corpora.read import CorpusFiles
     from batch.recipe import Recipe
 
@@ -53,19 +62,19 @@ def features(options: argparse.Namespace) -> int:
 def train(options: argparse.Namespace) -> int:
     """Train a captioner on people's captions; a training that was interrupted goes on."""
     start_tensorflow()
-    from batch.corpora.read import is_json
     from batch.train import Sources, train_captioner
 
     recipe = _recipe(options)
     corpus = _corpus(options, recipe.language)
-    tell = stop if options.strict or not is_json(options.captions) else _tell_problem
-    sources = Sources(corpus, options.photos, options.encoder, options.glove, tell)
+    sources = Sources(corpus, options.photos, options.encoder, options.glove, _teller(options))
     print(train_captioner(recipe, sources, options.features, options.out))
     return COMPLETE
 
 
 def corpus(options: argparse.Namespace) -> int:
     """Count what a caption corpus holds, and write its cleaned captions where asked."""
+    if options.photos is not None and options.descriptions:
+        keep_out_of(options.photos, {"DESCRIPTIONS": options.descriptions})
     start_tensorflow()
     from batch.corpora.descriptions import write_descriptions
     from batch.corpora.read import all_captions
@@ -86,20 +95,15 @@ def corpus(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     """Score a captioner on photos that people have captioned."""
     start_tensorflow()
+    from batch.evaluate import Places
     from batch.evaluate import evaluate as score_captioner
     from models.captioner import CaptionerConfig
 
     folder = captioner_folder(options.captioner)
-    print(
-        score_captioner(
-            folder,
-            _corpus(options, CaptionerConfig.read(folder).language).dev,
-            options.photos,
-            options.features,
-            options.out,
-            _search(options),
-        )
-    )
+    photos = _corpus(options, CaptionerConfig.read(folder).language).dev
+    places = Places(options.photos, options.features, options.out)
+    print(score_captioner(folder, photos, places, _search(options), _teller(options)))
+    print(printable(f"\n{options.out}/index.html shows them, scored.csv has a row a photo"))
     return COMPLETE
 
 
@@ -214,7 +218,7 @@ def _corpus_files(options: argparse.Namespace) -> "CorpusFiles":
 
     return CorpusFiles(
         options.captions,
-        options.photos or "",
+        options.photos,
         train_list=getattr(options, "train_list", None),
         dev_list=options.dev_list,
         dev_captions=options.dev_captions,
@@ -234,7 +238,7 @@ def _recipe(options: argparse.Namespace) -> "Recipe":
 
 def _tell_problems(problems: list[Problem]) -> None:
     for problem in problems[:PROBLEMS_SHOWN]:
-        _tell_problem(problem)
+        print(printable(str(problem)), file=sys.stderr)
     if len(problems) > PROBLEMS_SHOWN:
         print(f"and {len(problems) - PROBLEMS_SHOWN:,} more", file=sys.stderr)
     if problems:
@@ -242,8 +246,20 @@ def _tell_problems(problems: list[Problem]) -> None:
         print(text, file=sys.stderr)
 
 
-def _tell_problem(problem: Problem) -> None:
-    print(printable(str(problem)), file=sys.stderr)
+def _teller(options: argparse.Namespace) -> "Tell":
+    """Give what tells of problems as they come, the first of them one by one."""
+    if options.strict:
+        return stop
+    numbers = count(1)
+
+    def tell(problem: Problem) -> None:
+        number = next(numbers)
+        if number <= PROBLEMS_SHOWN:
+            print(printable(str(problem)), file=sys.stderr)
+        elif number == PROBLEMS_SHOWN + 1:
+            print("and more are left out; STRICT=1 stops at the first", file=sys.stderr)
+
+    return tell
 
 
 def _tell_unlisted(folders: list[str]) -> None:

@@ -13,7 +13,7 @@ _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PRETRAINED = os.path.join(_HOME, "models", "pretrained")
 PRESETS = {
     "attention": os.path.join(_HOME, "recipes", "flickr8k-en.json"),
-    "merge": os.path.join(_HOME, "recipes", "merge-2017.json"),
+    "merge": os.path.join(_HOME, "recipes", "flickr8k-merge.json"),
 }
 CAPTIONER = "flickr8k-en"
 OUTPUTS = "outputs"
@@ -46,6 +46,11 @@ class Config:
         return (self.captioner, *self.others)
 
     @property
+    def captioner_name(self) -> str:
+        """The first captioner's name, as its signature begins."""
+        return setting_of(self.captioner, "name")
+
+    @property
     def languages(self) -> tuple[str, ...]:
         """The languages that every photo is to have captions in, where there are several."""
         return tuple(map(language_of, self.captioners)) if self.others else ()
@@ -62,8 +67,8 @@ class Config:
         for captioner in self.captioners:
             if not os.path.isdir(captioner):
                 raise ArchiveError(
-                    f"no captioner {captioner!r}; give the name of one in {PRETRAINED!r} "
-                    "or the path of a folder"
+                    f"no captioner {captioner!r}; give {' or '.join(shipped())}, or the path of "
+                    "a captioner's folder"
                 )
 
     def _check_folder(self, *, writes_out: bool) -> None:
@@ -121,18 +126,32 @@ def captioner_folder(name: str) -> str:
     return shipped if os.path.basename(name) == name and _has_config(shipped) else name
 
 
+def shipped() -> list[str]:
+    """Name the captioners that ship."""
+    return sorted(name for name in os.listdir(PRETRAINED) if _has_config(f"{PRETRAINED}/{name}"))
+
+
 def captioner_folders(names: str) -> list[str]:
     """Find captioners, one or several with commas between."""
     whole = captioner_folder(names)
-    return [whole] if _has_config(whole) else [captioner_folder(n) for n in names.split(",")]
+    return (
+        [whole]
+        if _has_config(whole)
+        else [captioner_folder(name.strip()) for name in names.split(",")]
+    )
 
 
 def language_of(captioner: str) -> str:
     """Read a captioner's language; no model is loaded. Raises ArchiveError where it has none."""
+    return setting_of(captioner, "language")
+
+
+def setting_of(captioner: str, name: str) -> str:
+    """Read one setting of a captioner; no model is loaded. Raises ArchiveError."""
     path = os.path.join(captioner, "config.json")
     try:
         with open(path, encoding="utf-8") as file:
-            return str(json.load(file)["language"])
+            return str(json.load(file)[name])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArchiveError(f"{path}: not a captioner's configuration ({error!r})") from error
 

@@ -1,10 +1,11 @@
 """Load photos and encode them: the next photos are read while the encoder works on these."""
 
+import atexit
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
-from threading import Event, Semaphore
+from threading import Semaphore
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,6 +27,11 @@ Encode = Callable[[np.ndarray], np.ndarray]
 
 Item = TypeVar("Item")
 
+# TensorFlow's iterators that have not come to their end. To let go of one is to wait for the photos
+# it is loading, minutes where servers are slow: an interrupted run must not do so on its way out.
+_unended: list[Iterator[Any]] = []
+atexit.register(_unended.clear)
+
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Give the items in lists of `size`; the last may be shorter."""
@@ -45,12 +51,12 @@ def load_and_encode(
     import tensorflow as tf  # five seconds to import: only when there is work
 
     waiting: dict[int, list[LoadedPhoto]] = {}
-    ready, stopped = Semaphore(0), Event()
+    ready = Semaphore(0)
 
     def chunks() -> Iterator[tuple[int, list[str], np.ndarray]]:
         yield -1, [], _filled([])  # asked for at once: with it TensorFlow begins to load ahead
         try:
-            for number, loaded in enumerate(_load_chunks(photos, cached, stopped)):
+            for number, loaded in enumerate(_load_chunks(photos, cached)):
                 new = {photo.photo_id: photo.pixels for photo in loaded if photo.pixels is not None}
                 waiting[number] = [replace(photo, pixels=None) for photo in loaded]
                 ready.release()
@@ -64,14 +70,14 @@ def load_and_encode(
         tf.TensorSpec((None, None, None, 3), tf.uint8),
     )
     dataset = tf.data.Dataset.from_generator(chunks, output_signature=signature).prefetch(AHEAD)
-    try:
-        for number, photo_ids, pixels in _when_ready(dataset.as_numpy_iterator(), ready):
-            features = encode(pixels) if len(photo_ids) else pixels
-            grids = np.asarray(features[: len(photo_ids)]).astype(np.float16)
-            named = zip(photo_ids, grids, strict=True)
-            yield waiting.pop(int(number)), {photo_id.decode(): grid for photo_id, grid in named}
-    finally:
-        stopped.set()
+    iterator = dataset.as_numpy_iterator()
+    _unended.append(iterator)
+    for number, photo_ids, pixels in _when_ready(iterator, ready):
+        features = encode(pixels) if len(photo_ids) else pixels
+        grids = np.asarray(features[: len(photo_ids)]).astype(np.float16)
+        named = zip(photo_ids, grids, strict=True)
+        yield waiting.pop(int(number)), {photo_id.decode(): grid for photo_id, grid in named}
+    _unended.remove(iterator)
 
 
 def _when_ready(iterator: Iterator[Item], ready: Semaphore) -> Iterator[Item]:
@@ -139,27 +145,18 @@ def encode_into_cache(
     return identities
 
 
-def _load_chunks(
-    photos: Iterable[Photo], cached: Container[str], stopped: Event
-) -> Iterator[list[LoadedPhoto]]:
+def _load_chunks(photos: Iterable[Photo], cached: Container[str]) -> Iterator[list[LoadedPhoto]]:
     decoded: set[str] = set()
 
     def is_new(photo_id: str) -> bool:
         return photo_id not in cached and photo_id not in decoded
-
-    def load_unless_stopped(photo: Photo) -> LoadedPhoto:
-        if stopped.is_set():  # no one waits for it any more
-            return LoadedPhoto(photo, "io", "was not read: the run was stopped", 0, 0)
-        return load(photo, needs_pixels=is_new)
 
     chunks = batched(photos, CHUNK)
     first = next(chunks, [])
     threads = FETCHING if any(isinstance(photo, UrlPhoto) for photo in first) else THREADS
     with Parallel(n_jobs=threads, prefer="threads") as parallel:
         for chunk in filter(None, chain([first], chunks)):
-            loaded = parallel(delayed(load_unless_stopped)(photo) for photo in chunk)
-            if stopped.is_set():
-                return
+            loaded = parallel(delayed(load)(photo, needs_pixels=is_new) for photo in chunk)
             decoded.update(photo.photo_id for photo in loaded if photo.pixels is not None)
             yield loaded
 

@@ -6,6 +6,7 @@ Writes scores.json, scored.csv with a row a photo, and index.html to look at.
 import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from batch.caption import Stage
 from batch.config import keep_out_of
-from batch.corpora.corpus import CaptionedPhoto
+from batch.corpora.corpus import CaptionedPhoto, Problem, Tell, stop
 from batch.damage import PhotoError
 from batch.errors import ArchiveError
 from batch.judge import Evaluation, Judged, judge
@@ -30,27 +31,38 @@ SHOWN = 12  # photos in each section of the page
 COLUMNS = ("path", "caption", "confidence", "CIDEr", "references")
 
 
+@dataclass(frozen=True)
+class Places:
+    """The photos' folder, the root of the feature caches, and where scores and page go."""
+
+    photos: str
+    features: str
+    out: str
+
+
 def evaluate(
     captioner_folder: str,
     photos: Sequence[CaptionedPhoto],
-    folder: str,
-    cache_root: str,
-    out: str,
+    places: Places,
     search: Mapping[str, Any],
+    tell: Tell = stop,
 ) -> Evaluation:
-    """Caption the photos of `folder`, score the captions, and write what was found under `out`.
+    """Caption the photos, score the captions, and write what was found.
 
-    Features are kept under `cache_root`; `search` changes settings of the captioner's search.
-    METEOR is for English alone. Raises ArchiveError naming a photo that cannot be read or has no
-    captions, CheckpointError where the captioner cannot be loaded.
+    `search` changes settings of the captioner's search; `tell` is told of photos that cannot be
+    read, which are not scored. METEOR is for English alone. Raises ArchiveError where no photo is
+    left or one has no captions, CheckpointError where the captioner cannot be loaded.
     """
     _check(photos)
-    keep_out_of(folder, {"FEATURES": cache_root, "OUT": out})
-    stage = Stage.load([captioner_folder], cache_root, search)
-    captions = _caption(stage, photos, folder)
+    keep_out_of(places.photos, {"FEATURES": places.features, "OUT": places.out})
+    stage = Stage.load([captioner_folder], places.features, search)
+    captions = _caption(stage, photos, places.photos, tell)
+    sound = [photo for photo in photos if photo.path in captions]
+    if not sound:
+        raise ArchiveError(f"{places.photos}: none of the photos to score on can be read")
     fingerprint = captioner_fingerprint(captioner_folder)
-    evaluation = judge(stage.captioner, fingerprint, photos, captions)
-    _write(evaluation, folder, out)
+    evaluation = judge(stage.captioner, fingerprint, sound, captions)
+    _write(evaluation, places.photos, places.out)
     return evaluation
 
 
@@ -62,8 +74,10 @@ def _check(photos: Sequence[CaptionedPhoto]) -> None:
             raise ArchiveError(f"{photo.path}: nobody's caption to compare with; leave it out")
 
 
-def _caption(stage: Stage, photos: Sequence[CaptionedPhoto], folder: str) -> dict[str, Record]:
-    """Caption the photos as `make caption` does; all of them must be sound."""
+def _caption(
+    stage: Stage, photos: Sequence[CaptionedPhoto], folder: str, tell: Tell
+) -> dict[str, Record]:
+    """Caption the photos as `make caption` does; give the rows of those that are sound."""
     found: dict[str, Record] = {}
     waiting = (Photo(folder, photo.path, 0, 0) for photo in photos)
     with tqdm(total=len(photos), desc="captioning", unit="photo", disable=None) as bar:
@@ -71,8 +85,9 @@ def _caption(stage: Stage, photos: Sequence[CaptionedPhoto], folder: str) -> dic
             for record in shard.records:
                 path = os.fsdecode(record.raw_path)
                 if record.caption is None:
-                    raise ArchiveError(f"{os.path.join(folder, path)}: {record.error}")
-                found[path] = record
+                    tell(Problem(os.path.join(folder, path), "", str(record.error)))
+                else:
+                    found[path] = record
             bar.update(len(shard.records))
     return found
 

@@ -6,8 +6,6 @@ itself; what little is needed of that is here, to be read.
 
 import ssl
 import time
-import zlib
-from collections.abc import Callable
 from functools import cache
 from threading import BoundedSemaphore, Lock
 from weakref import WeakValueDictionary
@@ -23,9 +21,9 @@ from batch.urls import Limits
 PER_HOST = 4  # connections at once: more would be rude
 REDIRECTS = (301, 302, 303, 307, 308)
 HEADERS = [
-    (b"User-Agent", b"photo-captions/0.1"),
+    (b"User-Agent", b"photo-captions"),
     (b"Accept", b"image/*, */*;q=0.5"),
-    (b"Accept-Encoding", b"identity"),  # photos are packed as they are; some pack all the same
+    (b"Accept-Encoding", b"identity"),  # photos are packed as they are
 ]
 AGAIN = "run again, and look at it in a browser if it stays so"
 # What an answer other than the photo means; the others are `io`: they may pass.
@@ -51,7 +49,7 @@ def fetch(url: str, limits: Limits, resolve: Resolve = look_up) -> bytes:
     here = _parsed(url)
     seconds = limits.total_s
     for _ in range(limits.redirects + 1):
-        with _turn(here.host):  # the time spent waiting for a turn is not the server's
+        with _turn(_host(here)):  # the time spent waiting for a turn is not the server's
             deadline = time.monotonic() + seconds
             connections = Connections(deadline, resolve, allow_private=limits.allow_private)
             found = _ask(here, limits, connections)
@@ -71,10 +69,11 @@ def _turn(host: str) -> BoundedSemaphore:
 def _parsed(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
+        is_of_the_web = _is_of_the_web(parsed)
     except (httpx.InvalidURL, ValueError) as error:  # ValueError: bytes that are no text
         reason = " ".join(str(error).split())[:100]
         raise PhotoError("unsupported", f"is no URL ({reason}): correct it") from error
-    if not _is_of_the_web(parsed):
+    if not is_of_the_web:
         raise PhotoError("unsupported", "is no http or https URL: correct it, or take it off")
     return _without_secrets(parsed)
 
@@ -83,15 +82,21 @@ def _redirected(here: httpx.URL, location: str) -> httpx.URL:
     """Follow a redirect's text from where it was found."""
     try:
         there = here.join(location)
+        is_of_the_web = _is_of_the_web(there)
     except (httpx.InvalidURL, ValueError) as error:
         raise PhotoError("io", f"redirects to what is no URL: {AGAIN}") from error
-    if not _is_of_the_web(there):
+    if not is_of_the_web:
         raise PhotoError("denied", "redirects to what is not of the web, which is not followed")
     return _without_secrets(there)
 
 
 def _is_of_the_web(url: httpx.URL) -> bool:
-    return url.scheme in ("http", "https") and bool(url.host) and (url.port or 80) <= 65535
+    return url.scheme in ("http", "https") and bool(_host(url)) and (url.port or 80) <= 65535
+
+
+def _host(url: httpx.URL) -> str:
+    """Give the host as it is asked for; httpx' own decodes it, and fails where it is no IDNA."""
+    return url.raw_host.decode("ascii")
 
 
 def _without_secrets(url: httpx.URL) -> httpx.URL:
@@ -111,7 +116,7 @@ def _ask(url: httpx.URL, limits: Limits, connections: Connections) -> bytes | ht
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         if isinstance(error.__cause__, ssl.SSLCertVerificationError):
             reason = error.__cause__.verify_message
-            text = f"is on {url.host}, whose certificate is not valid ({reason})"
+            text = f"is on {_host(url)}, whose certificate is not valid ({reason})"
             raise PhotoError("io", f"{text}: check the URL") from error
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise PhotoError("io", f"could not be fetched ({reason}): {AGAIN}") from error
@@ -147,39 +152,20 @@ def _header(answer: httpcore.Response, name: bytes) -> bytes:
 
 
 def _body(answer: httpcore.Response, max_bytes: int) -> bytes:
-    """Read the body, counting what comes and what it unpacks to; nothing believes the headers."""
+    """Read the body, counting what comes; nothing believes the headers."""
+    if _header(answer, b"content-encoding").strip().lower() not in (b"", b"identity"):
+        text = "comes packed, which was not asked for: download it, and caption it as a file"
+        raise PhotoError("unsupported", text)
     large = PhotoError("too_large", f"has more than {max_bytes:,} bytes: give a smaller copy's URL")
     declared = _header(answer, b"content-length")
     if declared.isdigit() and int(declared) > max_bytes:
         raise large
-    unpack, is_whole = _unpacking(_header(answer, b"content-encoding").strip().lower())
     body = bytearray()
-    received = 0
     for part in answer.iter_stream():
-        received += len(part)
-        body += unpack(part, max_bytes + 1 - len(body))
-        if max(received, len(body)) > max_bytes:
+        body += part
+        if len(body) > max_bytes:
             raise large
-    if not is_whole():
-        raise PhotoError("io", f"came packed and ended too early: {AGAIN}")
     return bytes(body)
-
-
-def _unpacking(packing: bytes) -> tuple[Callable[[bytes, int], bytes], Callable[[], bool]]:
-    """Give what unpacks the next part into so many bytes at most, and what tells of its end."""
-    if packing in (b"", b"identity"):
-        return lambda part, _: part, lambda: True
-    if packing not in (b"gzip", b"x-gzip"):
-        raise PhotoError("unsupported", "comes packed in a way that is not read here: download it")
-    unpacker = zlib.decompressobj(wbits=31)
-
-    def unpack(part: bytes, at_most: int) -> bytes:
-        try:
-            return unpacker.decompress(part, at_most)
-        except zlib.error as error:
-            raise PhotoError("io", f"came as gzip and is none ({error}): {AGAIN}") from error
-
-    return unpack, lambda: unpacker.eof
 
 
 @cache

@@ -3,7 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -61,6 +61,8 @@ def import_captioner(origin: Origin, out: str | None) -> str:
     out = out or os.path.join("models", "imported", origin.name)
     _check(origin, out)
     captioner = _read(origin, lasting(origin.encoder, out))
+    seen_through = weights_fingerprint(origin.encoder)
+    captioner.config = replace(captioner.config, seen_through=seen_through)
     captioner.save(out, half=False)
     Path(out, "card.md").write_text(_card(captioner, origin), encoding="utf-8", errors="replace")
     seconds = perf_counter() - start
@@ -72,6 +74,10 @@ def import_captioner(origin: Origin, out: str | None) -> str:
 def _check(origin: Origin, out: str) -> None:
     if not os.path.exists(origin.path):
         raise ArchiveError(f"{origin.path!r}: not there; give FROM= a folder or an .h5 file")
+    if origin.is_weights and not origin.path.endswith((".h5", ".hdf5")):
+        raise ArchiveError(
+            f"{origin.path!r} is no .h5 file; of a tutorial's checkpoint give FROM= the folder"
+        )
     if origin.encoder != IMAGENET and not os.path.isfile(origin.encoder):
         raise ArchiveError(f"{origin.encoder!r}: no such file; give ENCODER=imagenet or a file")
     if origin.is_weights and not (origin.captions and origin.train_list):

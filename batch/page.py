@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from batch.config import captioner_folder, keep_out_of, language_of
@@ -87,8 +88,13 @@ def _picture(record: Record, folder: str) -> tuple[str, str]:
     """Give a photo's picture, or why there is none."""
     if record.raw_path.startswith(_WEB):
         return "", "on the web: not shown here"
+    if os.path.isabs(record.raw_path) or b".." in record.raw_path.split(b"/"):
+        return "", "is not a path within the archive"
     try:
-        return picture_of(read_bytes(os.path.join(folder, os.fsdecode(record.raw_path)))), ""
+        data = read_bytes(os.path.join(folder, os.fsdecode(record.raw_path)))
+        if record.photo_id not in (None, sha256(data).hexdigest()):
+            return "", "has changed since: run again"
+        return picture_of(data), ""
     except PhotoError as error:
         return "", str(error)
 

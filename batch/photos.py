@@ -156,6 +156,8 @@ def _read_file(path: str) -> tuple[bytes, int]:
 
 
 def _check_regular(found: os.stat_result) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise PhotoError("unsupported", "is a folder, no photo")
     if not stat.S_ISREG(found.st_mode):
         raise PhotoError("unsupported", "is a pipe, a socket or a device, no file: remove it")
 

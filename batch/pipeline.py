@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from batch.config import Config
+from batch.config import Config, language_of
 from batch.errors import ArchiveError
 from batch.lock import locked
-from batch.plan import Plan, all_gone, carried, gone_from, make_plan, settle_absent
+from batch.plan import Plan, all_gone, beside_others, carried, gone_from, make_plan, settle_absent
 from batch.quiet import start_tensorflow
 from batch.results import Previous, Results
 from batch.scan import Photo, scan
 from batch.summary import Summary
 from batch.urls import Limits, absent_from, url_photos
+from manifests.record import Record, languages_of
 
 if TYPE_CHECKING:
     from batch.caption import Shard, Stage
@@ -36,11 +37,11 @@ def run(config: Config) -> Summary:
         with results.noted(summary):
             previous = results.read()
             plan = plan_run(config, previous, summary)
+            summary.note_others(plan.kept, config.captioner_name)
+            settle = settler(config, plan, previous)
             new = []
             for shard in progress(caption_shards(plan, config), len(plan.todo), "captioning"):
-                records = [
-                    carried(record, plan.old.get(record.raw_path)) for record in shard.records
-                ]
+                records = [settle(record) for record in shard.records]
                 results.keep(records)
                 new += records
                 summary.captioned += shard.captioned
@@ -58,6 +59,19 @@ def run(config: Config) -> Summary:
             summary.count(new, plan.kept, absent)
             summary.set_aside = results.commit([*there, *absent])
     return summary
+
+
+def settler(config: Config, plan: Plan, previous: Previous) -> Callable[[Record], Record]:
+    """Give what settles a new row with the old one at its path: captions and languages to keep."""
+    language = language_of(config.captioner)
+    has_languages = bool(languages_of(previous.rows))
+
+    def settle(record: Record) -> Record:
+        old = plan.old.get(record.raw_path)
+        record = carried(record, old)
+        return beside_others(record, old, language) if has_languages else record
+
+    return settle
 
 
 def encode_archive(config: Config) -> Summary:

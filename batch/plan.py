@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import attrgetter
 
 from batch.scan import Photo
-from manifests.record import FINAL, Record, Status
+from manifests.record import FINAL, LanguageCaption, Record, Status
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,13 @@ def make_plan(
     *,
     overwrite: bool,
     retry_failed: bool,
-    languages: Collection[str] = (),
+    languages: Sequence[str] = (),
 ) -> Plan:
     """Tell new and changed photos from those done. Size and mtime are what tells: no file is read.
 
     With `overwrite` every photo is to do, and no old caption is used again; with `retry_failed`
     so are those that could not be read. Where several `languages` are asked for, so are photos
-    that lack a caption in one of them.
+    that lack a caption in one of them; the first one's is the `caption` of every row.
     """
     absent = {record.raw_path: record for record in previous}
     todo: list[Photo] = []
@@ -42,13 +43,13 @@ def make_plan(
     for photo in photos:
         record = absent.pop(photo.raw_path, None)
         if record and not overwrite and _is_done(record, photo, retry_failed, languages):
-            kept.append(_found_again(record))
+            kept.append(_led_by(_found_again(record), languages))
         else:
             todo.append(photo)
             if record:
                 old[photo.raw_path] = record
     known = {
-        record.photo_id: record
+        record.photo_id: _led_by(record, languages)
         for record in previous
         if record.photo_id and record.caption and _says_all(record, languages)
     }
@@ -65,6 +66,37 @@ def _is_done(record: Record, photo: Photo, retry_failed: bool, languages: Collec
 
 def _says_all(record: Record, languages: Collection[str]) -> bool:
     return set(languages) <= {each.language for each in record.languages}
+
+
+def _led_by(record: Record, languages: Sequence[str]) -> Record:
+    """Put the caption in the first language that is asked for at the head of its row."""
+    first = next((each for each in record.languages if each.language in languages[:1]), None)
+    if first is None or first.captioner == record.captioner:
+        return record
+    return replace(
+        record,
+        caption=first.caption,
+        confidence=first.confidence,
+        captioner=first.captioner,
+        alternatives=(),  # these were the other language's, and how it was searched for
+        log_prob=None,
+        decode=None,
+    )
+
+
+def beside_others(record: Record, old: Record | None, language: str) -> Record:
+    """Keep what a photo is called in other languages, beside a new caption in one of them.
+
+    record: a row of this run, `old` that of the last one at its path.
+    """
+    if record.caption is None or record.languages:
+        return record
+    same = old is not None and old.photo_id == record.photo_id
+    others = [each for each in old.languages if each.language != language] if old and same else []
+    own = LanguageCaption(
+        language, record.caption, record.confidence or 0.0, record.captioner or ""
+    )
+    return replace(record, languages=tuple(sorted([own, *others], key=attrgetter("language"))))
 
 
 def _found_again(record: Record) -> Record:

@@ -63,6 +63,11 @@ class Recipe:
             raise ValueError(f"no architecture {self.architecture!r}")
         if self.architecture == "merge" and any(phase.encoder_rate for phase in self.phases):
             raise ValueError("the merge captioner is trained on features alone: no encoder_rate")
+        tuned = [phase.encoder_rate > 0 for phase in self.phases]
+        if tuned != sorted(tuned):
+            raise ValueError(
+                "an encoder that was tuned is tuned to the end: no later phase without"
+            )
         find_tokenizer(self.tokenizer)
 
     def decoder_config(self, vocabulary_size: int) -> DecoderConfig | MergeConfig:

@@ -28,6 +28,7 @@ class Summary:
     missing: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     unlisted: list[str] = field(default_factory=list)  # folders that could not be listed
+    others: Counter[str] = field(default_factory=Counter)  # unchanged rows by captioners not asked
     set_aside: str | None = None  # where an edited CSV was kept
     exit_code: int = COMPLETE
     error: str | None = None
@@ -46,6 +47,11 @@ class Summary:
         self.missing = sum(record.status is Status.MISSING for record in absent)
         self.failed = Counter(record.status.value for record in there if record.failed)
         self._end()
+
+    def note_others(self, kept: Iterable[Record], captioner: str) -> None:
+        """Note which of the unchanged rows are another captioner's than the one asked for."""
+        names = ((record.captioner or "").rpartition("@")[0] for record in kept if record.caption)
+        self.others = Counter(name for name in names if name != captioner)
 
     def count_loaded(self, statuses: Mapping[str, int]) -> None:
         """Count photos that were only loaded and encoded."""
@@ -84,6 +90,7 @@ class Summary:
         found = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return found | {
             "failed": dict(self.failed),
+            "others": dict(self.others),
             "seconds": round(self.seconds, 2),
             "photos_per_second": round(self.photos_per_second, 2),
         }
@@ -94,6 +101,12 @@ class Summary:
         if self.failed:
             kinds = ", ".join(f"{n:,} {status}" for status, n in sorted(self.failed.items()))
             parts.append(f"{self.failed.total():,} failed ({kinds})")
+        if self.others:
+            names = ", ".join(sorted(self.others))
+            parts.append(
+                f"{self.others.total():,} keep the captions of {names} (EXISTING=overwrite makes "
+                "new ones)"
+            )
         if self.set_aside:
             parts.append(f"your edited spreadsheet is kept as {self.set_aside}")
         return f"{', '.join(parts)}: {self.result}"

@@ -16,6 +16,7 @@ from batch.corpora.corpus import CaptionedPhoto, Corpus, CorpusError, Problem, T
 from batch.curves import write_curves
 from batch.device import has_bfloat16
 from batch.encode import encode_into_cache
+from batch.errors import ArchiveError
 from batch.features import FeatureCache, open_cache
 from batch.feeds import TrainingPhoto, tokens_of
 from batch.lock import locked
@@ -29,8 +30,9 @@ from models.captioner import (
     make_decoder,
     weights_fingerprint,
 )
-from models.encoder import build_encoder, load_encoder_weights
+from models.encoder import build_encoder, load_encoder_weights, tune
 from models.glove import read_glove
+from models.metrics import splitter
 from models.tokenizers import find_tokenizer
 from models.vocabulary import Vocabulary
 
@@ -85,9 +87,12 @@ def prepare(recipe: Recipe, sources: Sources, cache: FeatureCache, out: str) -> 
     os.makedirs(out, exist_ok=True)
     encoder = build_encoder(bfloat16=has_bfloat16())
     load_encoder_weights(encoder, sources.encoder)
-    photos = sources.photos
+    _check_phases(recipe, encoder)
+    splitter(recipe.language)  # what the passes are scored by is there, or is told of now
+    photos, identities = sources.photos, _identify(sources, cache, encoder)
+    corpus = _sound(sources, identities)
     vocabulary = Vocabulary.from_captions(
-        sources.corpus.captions(),
+        corpus.captions(),
         recipe.min_count,
         find_tokenizer(recipe.tokenizer),
         unknown=recipe.unknown,
@@ -105,8 +110,6 @@ def prepare(recipe: Recipe, sources: Sources, cache: FeatureCache, out: str) -> 
     decoder = make_decoder(config)
     if sources.glove:
         _start_from(sources.glove, vocabulary, decoder.embedding, tuned=recipe.tune_vectors)
-    identities = _identify(sources, cache, encoder)
-    corpus = _sound(sources, identities)
 
     def ready(split: Sequence[CaptionedPhoto]) -> list[TrainingPhoto]:
         return [
@@ -128,7 +131,7 @@ def prepare(recipe: Recipe, sources: Sources, cache: FeatureCache, out: str) -> 
         ready(corpus.dev),
         references,
         out,
-        Progress(made_of=_made_of(recipe, sources)),
+        Progress(made_of=_made_of(recipe, sources, corpus, identities)),
     )
 
 
@@ -155,7 +158,10 @@ def _sound(sources: Sources, identities: Mapping[str, str]) -> Corpus:
         elif photo.path in identities:
             train.append(photo)
     if not (train and dev):
-        raise CorpusError(f"{sources.photos}: too few of the corpus' photos can be read to train")
+        raise CorpusError(
+            f"{sources.photos}: too few of the corpus' photos can be read to train; is PHOTOS= the "
+            "right folder?"
+        )
     return Corpus(tuple(train), dev)
 
 
@@ -167,7 +173,26 @@ def _start_from(glove: str, vocabulary: Vocabulary, embedding: Any, *, tuned: bo
     embedding.trainable = tuned
 
 
-def _made_of(recipe: Recipe, sources: Sources) -> str:
+def _check_phases(recipe: Recipe, encoder: keras.Model) -> None:
+    """Raise ArchiveError where a phase names a layer that the encoder has not."""
+    for phase in recipe.phases:
+        try:
+            tune(encoder, phase.tuned_after)
+        except ValueError as error:
+            raise ArchiveError(
+                f"the recipe's tuned_after {phase.tuned_after!r} is no layer of the encoder; "
+                "mixed0 to mixed10 are"
+            ) from error
+
+
+def _made_of(
+    recipe: Recipe, sources: Sources, corpus: Corpus, identities: Mapping[str, str]
+) -> str:
+    """Tell trainings apart: a state goes on only with what it was made of."""
+    photos = [(identities[p.path], p.captions) for p in (*corpus.train, *corpus.dev)]
     vectors = fingerprint([Path(sources.glove)]) if sources.glove else ""
-    parts = (repr(recipe), repr(sources.corpus), weights_fingerprint(sources.encoder), vectors)
+    parts = (
+        *(repr(recipe), str(len(corpus.train)), repr(photos)),
+        *(weights_fingerprint(sources.encoder), vectors),
+    )
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]

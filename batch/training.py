@@ -13,6 +13,7 @@ from typing import Any
 import keras
 from tqdm import tqdm
 
+from batch.config import lasting
 from batch.encode import batched, encode_photos
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache
@@ -156,11 +157,13 @@ class Training:
 
     def _keep(self, tuned: bool, folder: str) -> None:
         """Save the captioner as it is now; a tuned encoder goes into its folder."""
+        config = self.captioner.config
         if tuned:
-            self.captioner.config = replace(
-                self.captioner.config, encoder=ENCODER_FILE, seen_through=""
-            )
-        self.captioner.save(folder, self.encoder if tuned else None)
+            config = replace(config, encoder=ENCODER_FILE, seen_through="")
+        else:
+            config = replace(config, encoder=lasting(config.encoder_weights(self.out), folder))
+        captioner = Captioner(config, self.captioner.vocabulary, self.captioner.decoder)
+        captioner.save(folder, self.encoder if tuned else None)
 
     def _log(self, values: Mapping[str, float]) -> None:
         """Add points to the TensorBoard logs, by the step since the training began."""

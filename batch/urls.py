@@ -71,9 +71,15 @@ def read_list(path: str) -> tuple[str, ...]:
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
+        if re.match("https?://", path, re.IGNORECASE):
+            raise ArchiveError(
+                "this is a URL: URLS= (--urls) is a file with one a line; --url takes one itself"
+            ) from error
         raise ArchiveError(f"the list {path!r} cannot be read: {error.strerror}") from error
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ArchiveError(f"the list {path!r} is UTF-16: save it as UTF-8")
+    if b"\0" in data:
+        raise ArchiveError(f"{path!r} is no text; URLS= is a list of URLs, one a line")
     text = data.removeprefix(b"\xef\xbb\xbf")
     lines = [line.strip(b" \t") for line in re.split(rb"[\r\n]", text)]
     urls = [line.decode("utf-8", "surrogateescape") for line in lines if line and line[:1] != b"#"]

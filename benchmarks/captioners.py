@@ -17,7 +17,7 @@ def main() -> None:
     start_tensorflow()
     from batch.corpora.corpus import stop
     from batch.corpora.read import CorpusFiles, read_corpus
-    from batch.evaluate import evaluate
+    from batch.evaluate import Places, evaluate
 
     files = CorpusFiles(options.captions, options.photos, dev_list=options.dev_list)
     heading = ""
@@ -26,9 +26,8 @@ def main() -> None:
         photos = read_corpus(files, language_of(folder), stop, training=False).dev
         for beams in options.beams:
             out = Path(OUTPUTS, "benchmarks", f"{Path(folder).name}-beam{beams}")
-            found = evaluate(
-                folder, photos, options.photos, options.features, str(out), {"num_beams": beams}
-            )
+            places = Places(options.photos, options.features, str(out))
+            found = evaluate(folder, photos, places, {"num_beams": beams})
             names = "".join(f" {score} |" for score in found.scores)
             if names != heading:
                 heading = names
@@ -36,7 +35,7 @@ def main() -> None:
                 print(f"| --- | --- |{' --- |' * (len(found.scores) + 1)}")
             scores = "".join(f" {value} |" for value in found.shown_scores().values())
             distinct = f"{found.variety.distinct:.1%}"
-            print(f"| {found.captioner} | {beams} |{scores} {distinct} |", flush=True)
+            print(f"| {Path(folder).name} | {beams} |{scores} {distinct} |", flush=True)
 
 
 def _options() -> argparse.Namespace:

@@ -30,6 +30,7 @@ from models.tutorial_decoder import TutorialConfig, TutorialDecoder
 from models.vocabulary import PAD, START, Vocabulary
 
 FORMAT = 1
+IMAGENET = "imagenet"  # an encoder by name: Keras downloads its weights
 BATCH = 64  # photos searched at once; the last batch is filled up, so that one graph serves all
 CONFIG_FILE, VOCABULARY_FILE = "config.json", "vocabulary.txt"
 DECODER_FILE, ENCODER_FILE = "decoder.weights.h5", "encoder.weights.h5"
@@ -243,7 +244,12 @@ def encoder_fingerprint(folder: str) -> str:
     Raises CheckpointError where it is not the encoder that the captioner was taught with.
     """
     config = CaptionerConfig.read(folder)
-    found = weights_fingerprint(config.encoder_weights(folder))
+    weights = config.encoder_weights(folder)
+    if weights != IMAGENET and not Path(weights).is_file():
+        raise CheckpointError(
+            f"{Path(folder, CONFIG_FILE)}: its encoder {weights} is not there; put it back"
+        )
+    found = weights_fingerprint(weights)
     if config.seen_through not in ("", found):
         raise CheckpointError(
             f"{Path(folder, CONFIG_FILE)}: its encoder {config.encoder} is another one than it was "

@@ -116,6 +116,11 @@ def _from_keras(weights: str) -> list[tuple[np.ndarray, np.ndarray]]:
     try:
         model = _inception(weights)
     except Exception as error:  # Keras raises many kinds: download, format, shape
+        if weights == "imagenet":
+            raise CheckpointError(
+                f"Keras' ImageNet weights could not be downloaded ({error}); check the network, or "
+                "give ENCODER= a file, models/pretrained/flickr8k-en/encoder.weights.h5 for one"
+            ) from error
         raise CheckpointError(
             f"{weights}: not InceptionV3 weights that Keras can load ({error})"
         ) from error

@@ -89,7 +89,8 @@ def _matched(layers: Layers, path: str) -> dict[str, list[np.ndarray]]:
     recurrent = [layer for layer in layers if _ranks(layer) == (2, 2, 1)]
     dense = [layer for layer in layers if _ranks(layer) == (2, 1)]
     photo = [layer for layer in dense if layer[0].shape[0] == FEATURES][:1]
-    found = [*tables, *recurrent, *photo, *(layer for layer in dense if layer is not photo[0])]
+    rest = [layer for layer in dense if not any(layer is one for one in photo)]
+    found = [*tables, *recurrent, *photo, *rest]
     names = ("embedding", "lstm", "photo", "merged", "logits")
     if len(tables) == len(recurrent) == len(photo) == 1 and len(layers) == len(found) == len(names):
         matched = dict(zip(names, found, strict=True))

@@ -3,6 +3,7 @@
 import html
 import json
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -15,13 +16,15 @@ import pytest
 from batch.scan import scan
 from manifests.manifest import read_records
 from tests.batch.archives import draw, save_captioner, state_of
+from tests.models.tutorial import Tutorial, said_captions
 from tests.pictures import encoded, grey16, noise, turned, upright
 
 ROOT = Path(__file__).parents[1]
 PARTS = ["Makefile", "batch", "manifests", "models", "recipes", "constraints.txt"]
 NAMES = "DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS"
 NAMES += " TRAIN_LIST DEV_LIST DEV_CAPTIONS STRICT PRESET ENCODER DRY_RUN SHOW RETRY_FAILED MOVED"
-NAMES += " ALLOW_PRIVATE PHOTO MODEL MAKEFLAGS MAKELEVEL MFLAGS"
+NAMES += " ALLOW_PRIVATE PHOTO MODEL GLOVE FROM DESCRIPTIONS TEMPERATURE SEED"
+NAMES += " MAKEFLAGS MAKELEVEL MFLAGS"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NAMES.split()}
 
 pytestmark = pytest.mark.slow
@@ -156,6 +159,129 @@ def test_captions_of_two_files_reach_a_training_and_strict_stops_it(home, tmp_pa
     assert f"{captions['CAPTIONS']}: {wrong}" in found.stderr
     assert (f"{captions['DEV_CAPTIONS']}: {wrong}" in found.stderr) == (strict == "STRICT=0")
     assert found.returncode == 2
+
+
+HOSTILE = 'it\'s  "my" $HOME $$x ${HOME} $(HOME) $(touch pwned) `touch pwned`; touch pwned #1 한글'
+
+
+@pytest.fixture(params=["arguments", "environment"])
+def ask(request, home):
+    """Call make with settings on its command line or by the environment; nothing is executed."""
+
+    def ask(goal: str, **settings: object) -> subprocess.CompletedProcess[str]:
+        given = {name: str(value) for name, value in settings.items()}
+        if request.param == "environment":
+            found = make(home, goal, **given)
+        else:
+            found = make(home, goal, *(f"{name}={value}" for name, value in given.items()))
+        assert not list(home.rglob("pwned"))
+        return found
+
+    return ask
+
+
+def write_tokens(folder: Path) -> dict[str, Path]:
+    """Write a token file of two photos and their lists, all with odd names, and the photos."""
+    folder.mkdir()
+    files = {name: folder / f"{name} {HOSTILE}" for name in ("CAPTIONS", "TRAIN_LIST", "DEV_LIST")}
+    files["CAPTIONS"].write_text("a.png#0\tA dog runs .\nb.png#0\tA cat sits .\n")
+    files["TRAIN_LIST"].write_text("a.png\n")
+    files["DEV_LIST"].write_text("b.png\n")
+    for number, name in enumerate("ab"):
+        draw(folder / f"photos {HOSTILE}" / f"{name}.png", number)
+    return files | {"PHOTOS": folder / f"photos {HOSTILE}"}
+
+
+def test_the_settings_of_a_survey_are_passed_on_whatever_the_names(home, tmp_path, ask):
+    files = write_tokens(tmp_path / HOSTILE)
+    preset, out = (tmp_path / HOSTILE / f"{name} {HOSTILE}" for name in ("preset", "out"))
+    recipe = json.loads((home / "recipes" / "flickr8k-en.json").read_text())
+    sizes = {}
+    for least in (1, 2):
+        preset.write_text(json.dumps(recipe | {"min_count": least}))
+        found = ask("corpus", **files, PRESET=preset, DESCRIPTIONS=out)
+        assert (found.returncode, found.stderr) == (0, "")
+        (sizes[least],) = re.findall(r"^vocabulary size +(\d+)$", found.stdout, re.MULTILINE)
+    assert int(sizes[1]) == int(sizes[2]) + 3  # a dog runs
+    assert out.read_text() == "a a dog runs\nb a cat sits"
+    found = ask("corpus", **files, PRESET=preset, MODEL="merge")
+    assert found.stderr.startswith(f"error: {preset} is of the model attention; leave out MODEL=")
+
+
+def test_descriptions_are_not_written_among_the_photos(tmp_path, ask):
+    files = write_tokens(tmp_path / HOSTILE)
+    found = ask("corpus", **files, DESCRIPTIONS=files["PHOTOS"] / HOSTILE)
+    assert found.stderr.startswith("error: DESCRIPTIONS is ")
+    assert found.returncode == 2
+    assert sorted(path.name for path in files["PHOTOS"].iterdir()) == ["a.png", "b.png"]
+
+
+def test_the_settings_of_a_training_are_passed_on_whatever_the_names(tmp_path, captioner, ask):
+    files = write_tokens(tmp_path / HOSTILE)
+    glove, features, out, preset = (
+        tmp_path / HOSTILE / f"{name} {HOSTILE}" for name in ("glove", "features", "out", "preset")
+    )
+    encoder = tmp_path / f"{HOSTILE}.weights.h5"
+    glove.write_text("dog 1 2\n")
+    shutil.copy(Path(captioner, "encoder.weights.h5"), encoder)
+    places = {"FEATURES": features, "ENCODER": encoder, "OUT": out}
+    found = ask("train", **files, **places, GLOVE=glove)
+    assert f"error: {glove}, line 1: expected a word and " in found.stderr
+    assert features.is_dir()
+    found = ask("train", **files, **places, PRESET=preset)
+    assert found.stderr.startswith(f"error: {preset}: not a training preset")
+    found = ask("train", **files, **places, MODEL=HOSTILE)
+    assert "argument --model: invalid choice: " in found.stderr
+
+
+def test_an_old_checkpoint_of_any_name_becomes_a_captioner(tmp_path, ask):
+    source, out, encoder = (tmp_path / f"{name} {HOSTILE}" for name in ("from", "out", "encoder"))
+    Tutorial.draw(said_captions(20, 30), 31, 6, 5).save(source)
+    encoder.write_bytes(b"weights")
+    found = ask("import-checkpoint", FROM=source, OUT=out, ENCODER=encoder)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith(f"{source}: tutorial, en, ")
+    config = json.loads((out / "config.json").read_text())
+    assert Path(config["encoder"]).name == encoder.name
+
+
+def test_the_captions_of_an_old_checkpoint_are_those_that_are_named(tmp_path, ask):
+    files = write_tokens(tmp_path / HOSTILE)
+    files["TRAIN_LIST"].write_text("nobody.png\n")
+    source = tmp_path / f"{HOSTILE}.h5"
+    source.touch()
+    del files["PHOTOS"], files["DEV_LIST"]
+    found = ask("import-checkpoint", FROM=source, OUT=tmp_path / "out", **files)
+    told = f"{files['CAPTIONS']}: no caption of the photos that {files['TRAIN_LIST']} names"
+    assert found.stderr.startswith(f"error: {told}")
+
+
+def test_a_pickle_of_any_name_fills_the_cache_that_is_named(tmp_path, ask):
+    source, photos, features, encoder = (
+        tmp_path / f"{name} {HOSTILE}" for name in ("from", "photos", "features", "encoder")
+    )
+    draw(photos / "a.png")
+    encoder.write_bytes(b"weights")
+    source.write_bytes(pickle.dumps({"a.png": np.ones(2048, np.float32)}))
+    settings = {"FROM": source, "PHOTOS": photos, "FEATURES": features}
+    for more in ({}, {"ENCODER": encoder}):
+        found = ask("import-features", **settings, **more)
+        assert found.returncode == 0, found.stderr
+        assert found.stdout.startswith(f"1 photos, 0 left out: {features}")
+    assert len(list(features.iterdir())) == 2  # of vectors by two encoders
+
+
+@pytest.mark.parametrize("goal", ["import-checkpoint", "import-features"])
+def test_without_what_is_imported_the_usage_is_told(home, goal):
+    found = make(home, goal, f"PHOTOS={HOSTILE}")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith("usage: make import-checkpoint FROM=")
+
+
+def test_a_pickle_needs_its_photos_and_a_survey_its_captions(home):
+    assert make(home, "import-features", f"FROM={HOSTILE}").stderr.startswith("give PHOTOS= ")
+    assert make(home, "corpus", f"PHOTOS={HOSTILE}").stderr.startswith("give CAPTIONS=")
+    assert not list(home.rglob("pwned"))
 
 
 FOLDERS = [

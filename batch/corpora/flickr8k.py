@@ -6,20 +6,25 @@ Hodosh, Young & Hockenmaier 2013, "Framing Image Description as a Ranking Task".
 """
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from batch.corpora.corpus import CaptionedPhoto, Corpus, CorpusError
-from batch.corpora.descriptions import is_description, short_name
+from batch.corpora.descriptions import is_description, is_shortened_well, short_name
 
 
 def read_flickr8k(token_file: str, train_list: str | None, dev_list: str) -> Corpus:
     """Read the captions of the photos that the lists name; without a train list, for scoring alone.
 
     Raises CorpusError naming the file and the line that is not as it should be, or the photo of a
-    list that has no caption.
+    list that has no caption of its own.
     """
     captions = read_tokens(token_file)
-    train = _split(captions, train_list) if train_list else ()
-    return Corpus(train, _split(captions, dev_list))
+    lists = {path: read_names(path) for path in (train_list, dev_list) if path}
+    alike: dict[str, set[str]] = defaultdict(set)
+    for name in (name for names in lists.values() for name in names):
+        alike[short_name(name)].add(name)
+    train = _split(captions, train_list, lists[train_list], alike) if train_list else ()
+    return Corpus(train, _split(captions, dev_list, lists[dev_list], alike))
 
 
 def read_tokens(token_file: str) -> dict[str, tuple[str, ...]]:
@@ -71,12 +76,25 @@ def read_names(names_file: str) -> list[str]:
     return names
 
 
-def _split(captions: dict[str, tuple[str, ...]], names_file: str) -> tuple[CaptionedPhoto, ...]:
+def _split(
+    captions: Mapping[str, tuple[str, ...]],
+    names_file: str,
+    names: Iterable[str],
+    alike: Mapping[str, set[str]],
+) -> tuple[CaptionedPhoto, ...]:
+    """Give a list's photos; by its short name, as in descriptions, only one of `alike` is known."""
     photos = []
-    for name in read_names(names_file):
-        texts = captions.get(name) or captions.get(short_name(name))
+    for name in names:
+        short = short_name(name)
+        texts = captions.get(name) or (captions.get(short) if is_shortened_well(name) else None)
         if not texts:
             raise CorpusError(f"{names_file}: {name} has no caption in the token file")
+        if name not in captions and len(alike[short]) > 1:
+            other = min(alike[short] - {name})
+            raise CorpusError(
+                f"{names_file}: the captions of {short!r} could be of {name} or of {other}; "
+                "give CAPTIONS= the token file with whole names"
+            )
         photos.append(CaptionedPhoto(name, texts))
     return tuple(photos)
 

@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from batch.corpora.corpus import CaptionedPhoto, CorpusError, Problem, Tell
 from batch.corpora.records import CaptionRecord
@@ -10,54 +11,83 @@ from batch.damage import PhotoError
 from batch.scan import left_out
 from batch.zipped import ENDING, is_zip, members
 
+Folders = tuple[str, ...]
 Candidates = Mapping[str, Sequence[str]]
 """For the last part of a path, the files of that name: paths below the photos' folder."""
 
 
 def find_photos(
-    photos: str, records: Sequence[CaptionRecord], tell: Tell
+    photos: str,
+    records: Sequence[CaptionRecord],
+    tell: Tell,
+    others: Sequence[CaptionRecord] = (),
 ) -> dict[str, CaptionedPhoto]:
     """Give the photo of each record's path; what is missing or could be two files is told.
 
     `photos` is a folder or a zip file. A file is a record's when it has its name and as many of the
-    folders before it as any; a zip stands for a folder. Raises CorpusError where there is none.
+    folders before it as any; a zip stands for a folder. It is not where it lies in the folder of
+    other records: of `others` too, for which no photo is given and nothing is told. Raises
+    CorpusError where there is no folder.
     """
     candidates = _candidates(photos, {_name(record.path) for record in records}, tell)
+    known = _known([*records, *others])
+    asked = {record.path for record in records}
+    root = _name(os.path.abspath(photos))
     claims: dict[str, list[CaptionRecord]] = defaultdict(list)
-    for record in records:
-        best = _best(record.path, candidates.get(_name(record.path), ()))
+    for record in (*records, *others):
+        places = candidates.get(_name(record.path), ())
+        best = _best(record.path, [p for p in places if _may_be(root, p, record.path, known)])
         if len(best) == 1:
             claims[best[0]].append(record)
-        else:
+        elif record.path in asked:
             tell(record.problem(_unclear(record, photos, best)))
     found: dict[str, CaptionedPhoto] = {}
     for place, claimants in claims.items():
-        for record in _rightful(place, claimants, tell):
-            found[record.path] = CaptionedPhoto(place, record.captions)
+        for record in claimants:
+            if record.path in asked and len(claimants) == 1:
+                found[record.path] = CaptionedPhoto(place, record.captions)
+            elif record.path in asked:
+                tell(record.problem(f"has no photo of its own, {place} is another's too"))
     return found
+
+
+def _known(records: Iterable[CaptionRecord]) -> set[Folders]:
+    """Gather the folders that records name: the last one of each path, the last two, and so on."""
+    every = {_folders(record.path) for record in records}
+    return {folders[start:] for folders in every for start in range(len(folders))}
+
+
+def _may_be(root: str, place: str, wanted: str, known: set[Folders]) -> bool:
+    """Tell whether a file may be a record's: not where its folder is that of other records.
+
+    `root` is the name of the photos' place. Folders that no record names say
+    nothing: all photos may be in one.
+    """
+    if place == wanted:
+        return True
+    own, folders = _folders(wanted), _folders(f"{root}/{place}")
+    while folders and folders[-1:] not in known:
+        folders = folders[:-1]
+    alike = _common(folders, own)
+    return alike == len(folders) or folders[-alike - 1 :] not in known
+
+
+def _folders(path: str) -> Folders:
+    """Give the folders of a path; a zip stands for the folder of its name."""
+    parts = path.split("/")[:-1]
+    return tuple(part[: -len(ENDING)] if is_zip(part) else part for part in parts)
+
+
+def _common(folders: Folders, others: Folders) -> int:
+    """Count the folders, from the last on, that two paths have in common."""
+    pairs = zip(reversed(folders), reversed(others), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _unclear(record: CaptionRecord, photos: str, best: Sequence[str]) -> str:
     if not best:
         return f"has no photo, {record.path} is not under {photos}"
     return f"has a photo that could be {best[0]} or {best[1]} under {photos}"
-
-
-def _rightful(
-    place: str, claimants: Sequence[CaptionRecord], tell: Tell
-) -> Sequence[CaptionRecord]:
-    """Of records that would all have one file, keep the one that it fits best."""
-    if len(claimants) == 1:
-        return claimants
-    fits = [_alike(place, record.path) for record in claimants]
-    best = max(fits) if fits.count(max(fits)) == 1 else 0
-    kept = []
-    for record, fit in zip(claimants, fits, strict=True):
-        if fit == best:
-            kept.append(record)
-        else:
-            tell(record.problem(f"has no photo of its own, {place} is another's too"))
-    return kept
 
 
 def _best(wanted: str, candidates: Sequence[str]) -> list[str]:
@@ -113,7 +143,7 @@ def _files(photos: str, tell: Tell) -> Iterator[str]:
 
 def _zipped(path: str, tell: Tell) -> Iterator[str]:
     try:
-        yield from members(path)
+        yield from dict.fromkeys(members(path))  # a zip may hold two of one name
     except PhotoError:
         tell(Problem(path, "", "is no whole zip file, copy it again", "its photos are left out"))
     except OSError as error:

@@ -21,7 +21,7 @@ class CorpusFiles:
     """What a corpus is read from: its captions, its photos, and what tells its splits apart."""
 
     captions: str
-    photos: str
+    photos: str | None = None  # None: captions alone are read, and no photo is looked for
     train_list: str | None = None
     dev_list: str | None = None
     dev_captions: str | None = None
@@ -36,15 +36,16 @@ def read_corpus(files: CorpusFiles, language: str, tell: Tell, *, training: bool
     """
     if not is_json(files.captions):
         return _read_tokens(files, training)
-    train, dev = _splits(files, language, tell, training)
-    train = _apart(train, dev, tell)
-    found = find_photos(files.photos, [*train, *dev], tell)
+    rest, dev = _both(files, language, tell, training)
+    train = _apart(_to_learn_from(rest, files, tell) if training else (), dev, tell)
+    found = _photos(files.photos, [*train, *dev], rest, tell)
     corpus = Corpus(_present(train, found), _present(dev, found))
     if not corpus.dev or (training and not corpus.train):
         purpose = "learn from" if corpus.dev else "validate on"
+        hint = f"; are its photos under {files.photos}?" if files.photos is not None else ""
         raise CorpusError(
             f"{files.captions}: no photo to {purpose} is left, of {len(train) + len(dev):,} with "
-            f"captions; are its photos under {files.photos}?"
+            f"captions{hint}"
         )
     return corpus
 
@@ -82,19 +83,23 @@ def _read_tokens(files: CorpusFiles, training: bool) -> Corpus:
     return read_flickr8k(files.captions, files.train_list if training else None, files.dev_list)
 
 
-def _splits(
-    files: CorpusFiles, language: str, tell: Tell, training: bool
-) -> tuple[Records, Records]:
-    """Give the records to learn from, none for scoring alone, and those to validate on."""
-    train, dev = _both(files, language, tell, training)
-    if not training:
-        return (), dev
-    if files.train_list:
-        train = _named(train, files.train_list, tell)
-    return train, dev
+def _to_learn_from(rest: Records, files: CorpusFiles, tell: Tell) -> Records:
+    return _named(rest, files.train_list, tell) if files.train_list else rest
+
+
+def _photos(
+    photos: str | None, records: Records, rest: Records, tell: Tell
+) -> dict[str, CaptionedPhoto]:
+    """Find the photos of records; the rest of their file keeps its own, for scoring alone too."""
+    if photos is None:
+        return {record.path: CaptionedPhoto(record.path, record.captions) for record in records}
+    taken = {_photo_of(record) for record in records}
+    others = [record for record in rest if _photo_of(record) not in taken]
+    return find_photos(photos, records, tell, others)
 
 
 def _both(files: CorpusFiles, language: str, tell: Tell, training: bool) -> tuple[Records, Records]:
+    """Give the records that are not to validate on, and those that are."""
     if files.dev_captions:
         return _two_files(files, files.dev_captions, language, tell, training)
     records = _read(files.captions, language, tell)

@@ -174,6 +174,50 @@ def test_for_scoring_the_training_photos_need_not_be_there(korean, tmp_path):
     assert (corpus.train, len(corpus.dev)) == ((), 1)
 
 
+def numbered(folder: Path) -> str:
+    """Write a file of three photos a split whose names are alike; give its path."""
+    entries = [
+        {"file_path": f"{split}/{number}.jpg", "caption_ko": [f"{split} {number}"]}
+        for split in ("train", "val")
+        for number in range(3)
+    ]
+    (folder / "k.json").write_text(json.dumps(entries))
+    return str(folder / "k.json")
+
+
+def test_for_scoring_no_photo_of_the_training_split_stands_for_a_missing_one(tmp_path):
+    captions, said = numbered(tmp_path), []
+    for place in ("train/0.jpg", "train/1.jpg", "train/2.jpg", "val/1.jpg"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).touch()
+    asked = files(captions)
+    corpus = read_corpus(asked, "ko", lambda p: said.append(str(p)), training=False)
+    assert corpus.dev == (CaptionedPhoto("val/1.jpg", ("val 1",)),)
+    assert said == [
+        f"{captions}: entry {n + 4} (val/{n}.jpg) has no photo, val/{n}.jpg is not under "
+        f"{tmp_path}; left out"
+        for n in (0, 2)
+    ]
+    (tmp_path / "val/1.jpg").unlink()
+    with pytest.raises(CorpusError, match="no photo to validate on is left, of 3"):
+        read_corpus(asked, "ko", said.append, training=False)
+
+
+def test_for_scoring_a_file_that_could_be_of_either_split_is_of_neither(tmp_path):
+    captions, said = numbered(tmp_path), []
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "0.jpg").touch()
+    with pytest.raises(CorpusError, match="no photo to validate on is left"):
+        read_corpus(files(captions), "ko", lambda p: said.append(str(p)), training=False)
+    assert "(val/0.jpg) has no photo of its own, photos/0.jpg is another's too" in said[-1]
+
+
+def test_without_a_place_of_photos_the_captions_alone_are_read(tmp_path):
+    corpus = read_corpus(CorpusFiles(numbered(tmp_path)), "ko", stop)
+    assert corpus.train[0] == CaptionedPhoto("train/0.jpg", ("train 0",))
+    assert (len(corpus.train), len(corpus.dev)) == (3, 3)
+
+
 def test_a_list_can_pick_the_photos_to_validate_on(korean, tmp_path):
     (tmp_path / "dev").write_text("COCO_train2014_000000000009.jpg\n")
     corpus = read_corpus(files(korean, dev_list=str(tmp_path / "dev")), "ko", stop)

@@ -11,9 +11,9 @@ import pytest
 
 import batch.evaluate
 import batch.judge
-from batch.corpora.corpus import CaptionedPhoto
+from batch.corpora.corpus import CaptionedPhoto, stop
 from batch.errors import ArchiveError
-from batch.evaluate import evaluate
+from batch.evaluate import Places, evaluate
 from batch.judge import variety
 from batch.photos import load
 from batch.scan import Photo
@@ -101,11 +101,12 @@ class Run:
         self.folder, self.out = tmp_path / "photos", tmp_path / "out"
         self.cache = tmp_path / "features"
         self.photos = photos_in(self.folder, names, language)
+        self.tell = stop
 
     def go(self):
         """Evaluate, and give what evaluate returns."""
-        places = map(str, (self.folder, self.cache, self.out))
-        return evaluate(self.captioner, self.photos, *places, self.search)
+        places = Places(*map(str, (self.folder, self.cache, self.out)))
+        return evaluate(self.captioner, self.photos, places, self.search, self.tell)
 
     @property
     def scores(self):
@@ -309,6 +310,25 @@ def test_a_bad_photo_is_an_error_that_names_it(run, content):
     with pytest.raises(ArchiveError, match=r"photos/3\.jpg: \w+"):
         run.go()
     assert not run.out.exists()
+
+
+def test_a_bad_photo_is_left_out_of_all_scores_where_that_is_asked_for(run):
+    (run.folder / "3.jpg").write_bytes(b"no photo")
+    told = []
+    run.tell = told.append
+    found = run.go()
+    assert [problem.file for problem in told] == [str(run.folder / "3.jpg")]
+    left = [photo.path for photo in run.photos if photo.path != "3.jpg"]
+    assert [photo.path for photo in found.photos] == left
+    run.photos = [photo for photo in run.photos if photo.path != "3.jpg"]
+    assert run.go().scores == found.scores
+
+
+def test_bad_photos_alone_are_an_error(run):
+    run.photos, run.tell = run.photos[3:4], lambda problem: None
+    (run.folder / run.photos[0].path).write_bytes(b"no photo")
+    with pytest.raises(ArchiveError, match="none of the photos"):
+        run.go()
 
 
 def test_a_photo_without_captions_is_an_error_that_names_it(run):

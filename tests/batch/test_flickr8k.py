@@ -86,6 +86,39 @@ def test_a_listed_photo_without_a_caption_is_named_with_its_list(put):
         read_flickr8k(put("tokens", TOKENS), train, put("dev", "cat.jpg"))
 
 
+DESCRIPTIONS = "dog a dog\nphoto the photo\nv1 another\n"
+
+
+def test_a_short_name_is_a_photos_where_no_other_has_it(put):
+    corpus = read_flickr8k(put("d", DESCRIPTIONS), put("train", "dog.jpg.1"), put("dev", "photo.a"))
+    assert corpus.train == (CaptionedPhoto("dog.jpg.1", ("a dog",)),)
+    assert corpus.dev == (CaptionedPhoto("photo.a", ("the photo",)),)
+
+
+@pytest.mark.parametrize(
+    ("train", "dev"),
+    [("photo.1.jpg\nphoto.2.jpg", "dog"), ("dog", "photo.2.jpg\nphoto.1.jpg")],
+)
+def test_a_short_name_of_two_photos_is_refused(put, train, dev):
+    for lists in ((train, dev), ("photo.1.jpg", "photo.2.jpg"), ("photo.1.jpg", "photo")):
+        with pytest.raises(
+            CorpusError, match=r"the captions of 'photo' could be of photo\.\d\.jpg"
+        ):
+            read_flickr8k(put("d", DESCRIPTIONS), put("train", lists[0]), put("dev", lists[1]))
+
+
+def test_a_token_file_tells_photos_of_one_short_name_apart(put):
+    tokens = put("tokens", "photo.1.jpg#0\tA dog\nphoto.2.jpg#0\tA cat\n")
+    corpus = read_flickr8k(tokens, put("train", "photo.1.jpg"), put("dev", "photo.2.jpg"))
+    assert corpus.train[0].captions == ("A dog",)
+    assert corpus.dev[0].captions == ("A cat",)
+
+
+def test_a_folder_before_its_full_stop_is_no_photos_name(put):
+    with pytest.raises(CorpusError, match=r"dev: v1\.0/a\.jpg has no caption"):
+        read_flickr8k(put("d", DESCRIPTIONS), None, put("dev", "v1.0/a.jpg"))
+
+
 def test_a_list_that_names_nothing_is_refused(put):
     tokens, some, none = put("tokens", TOKENS), put("some", "dog.jpg"), put("none", " \n")
     for lists in ((some, none), (none, some)):

@@ -66,6 +66,9 @@ def test_a_captioner_may_go_with_an_encoder_of_its_own(tutorial, tmp_path):
     import_captioner(Origin(tutorial, str(encoder)), str(tmp_path / "new"))
     assert CaptionerConfig.read(str(tmp_path / "new")).encoder == str(encoder)
     assert encoder_fingerprint(str(tmp_path / "new")) == weights_fingerprint(str(encoder))
+    encoder.write_bytes(b"others")
+    with pytest.raises(CheckpointError, match="another one than it was trained with"):
+        encoder_fingerprint(str(tmp_path / "new"))
 
 
 def test_by_default_imports_go_beside_what_ships(tutorial, tmp_path, monkeypatch):
@@ -87,6 +90,7 @@ def test_weights_of_the_post_become_a_captioner(post, tmp_path, capsys):
     ("change", "told"),
     [
         ({"path": "none"}, "'none': not there; give FROM="),
+        ({"path": __file__}, "no .h5 file; of a tutorial's checkpoint give FROM= the folder"),
         ({"encoder": "none"}, "'none': no such file; give ENCODER="),
         ({"captions": None}, "give CAPTIONS="),
         ({"train_list": None}, "TRAIN_LIST="),

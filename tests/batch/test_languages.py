@@ -101,6 +101,35 @@ def test_asking_for_a_second_language_later_takes_no_encoding(album, korean, fak
     assert {len(row.languages) for row in album.records.values()} == {2}
 
 
+def test_a_run_in_one_language_fills_the_columns_of_a_table_in_two(album, korean):
+    run(album.config(others=(korean,)))
+    album.draw("new.png", seed=7)
+    run(album.config())
+    row = album.records["new.png"]
+    assert [(each.language, each.caption) for each in row.languages] == [("en", row.caption)]
+    assert row.languages[0].captioner == row.captioner
+    run(album.config(others=(korean,)))
+    assert len(album.records["new.png"].languages) == 2
+
+
+def test_captioning_again_in_one_language_keeps_the_other(album, korean):
+    run(album.config(others=(korean,)))
+    before = album.records
+    run(album.config(captioner=korean, overwrite=True))
+    for path, row in album.records.items():
+        assert row.languages == before[path].languages
+        assert row.caption == before[path].languages[1].caption
+
+
+def test_captions_that_another_captioner_made_are_told_of(album, korean):
+    run(album.config())
+    summary = run(album.config(captioner=korean))
+    assert summary.captioned == 0
+    assert "3 keep the captions of tiny (EXISTING=overwrite" in str(summary)
+    assert album.last_run["others"] == {"tiny": 3}
+    assert "keep the captions" not in str(run(album.config()))
+
+
 def test_a_copy_takes_over_all_languages(album, korean):
     config = album.config(others=(korean,))
     run(config)
@@ -111,7 +140,7 @@ def test_a_copy_takes_over_all_languages(album, korean):
 
 def test_captioners_of_one_language_do_not_go_together(album, captioner_folder, tmp_path):
     other = save_captioner(tmp_path / "other")
-    with pytest.raises(ArchiveError, match="one language each"):
+    with pytest.raises(ArchiveError, match="different languages"):
         run(album.config(others=(other,)))
 
 

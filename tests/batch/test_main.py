@@ -458,7 +458,8 @@ def test_a_corpus_and_its_options_reach_training_and_evaluation(tmp_path, monkey
     assert [photo.path for photo in sources.corpus.train] == ["a.jpg"]
     assert (sources.photos, sources.encoder, sources.glove) == ("photos", "e.npz", None)
     assert rest == ["cache", "out"]
-    folder, photos, *rest = seen[1]
+    folder, photos, places, *rest = seen[1]
     assert (folder, [photo.path for photo in photos]) == ("mine", ["b.jpg"])
-    assert rest == ["photos", "cache", "out", {"num_beams": 2}]
+    assert places == batch.evaluate.Places("photos", "cache", "out")
+    assert rest[0] == {"num_beams": 2}
     assert capsys.readouterr().out == "done\nscored\n"

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from PIL import Image
@@ -91,6 +92,24 @@ def test_the_page_says_of_which_archive_it_is_and_how_it_went(photos, out):
         "unreadable": "1",
     }
     assert read.said("bdi") == ["a.jpg", "b.jpg"]
+
+
+def test_a_photo_that_has_changed_since_is_not_shown_beside_its_old_caption(photos, out):
+    path = draw(photos / "a.png")
+    known = row("a.png", "A dog.", photo_id=sha256(path.read_bytes()).hexdigest())
+    assert page_of(out, photos, known).all("img")
+    draw(path, 5)
+    read = page_of(out, photos, known)
+    assert not read.all("img")
+    assert read.said("p") == ["A dog.", "has changed since: run again"]
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "{}/secret.png", "a/../../secret.png"])
+def test_a_manifest_from_elsewhere_shows_nothing_outside_its_archive(photos, out, tmp_path, name):
+    draw(tmp_path / "secret.png")
+    read = page_of(out, photos, row(name.format(tmp_path), "A secret."))
+    assert not read.all("img")
+    assert "not a path within the archive" in read.said("p")[-1]
 
 
 def test_a_failed_photo_says_why(photos, out):

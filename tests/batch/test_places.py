@@ -3,6 +3,7 @@
 import errno
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,15 @@ class Search:
             for member in members:
                 file.writestr(member, b"")
 
-    def find(self, *wanted: str, root: str = "") -> dict[str, str]:
+    def find(self, *wanted: str, others: Sequence[str] = (), root: str = "") -> dict[str, str]:
         """Look for photos; give the place of each that was found."""
         self.said = []
-        records = [CaptionRecord("c.json", f"image {path}", path, ("a dog",)) for path in wanted]
-        found = find_photos(str(self.root / root), records, lambda p: self.said.append(str(p)))
+        records, rest = (
+            [CaptionRecord("c.json", f"image {path}", path, ("a dog",)) for path in paths]
+            for paths in (wanted, others)
+        )
+        place = str(self.root / root)
+        found = find_photos(place, records, lambda p: self.said.append(str(p)), rest)
         return {path: photo.path for path, photo in found.items()}
 
 
@@ -100,14 +105,63 @@ def test_one_file_is_never_two_photos(search):
     search.put("train/1.jpg")
     assert search.find("val/1.jpg", "train/1.jpg") == {"train/1.jpg": "train/1.jpg"}
     assert search.said == [
-        "c.json: image val/1.jpg has no photo of its own, train/1.jpg is another's too; left out"
+        f"c.json: image val/1.jpg has no photo, val/1.jpg is not under {search.root}; left out"
     ]
 
 
-def test_a_file_that_could_be_either_of_two_photos_is_neither(search):
-    search.put("1.jpg")
+@pytest.mark.parametrize("place", ["1.jpg", "photos/1.jpg", "photos.zip/1.jpg"])
+def test_a_file_that_could_be_either_of_two_photos_is_neither(search, place):
+    search.put(place) if ".zip" not in place else search.zip("photos.zip", "1.jpg")
     assert search.find("val/1.jpg", "train/1.jpg") == {}
+    assert search.said[0] == (
+        f"c.json: image val/1.jpg has no photo of its own, {place} is another's too; left out"
+    )
     assert len(search.said) == 2
+
+
+@pytest.mark.parametrize(
+    "place", ["train/1.jpg", "new/train/1.jpg", "train/photos/1.jpg", "train.zip/a/1.jpg"]
+)
+def test_a_photo_in_the_folder_of_other_records_is_none_of_this_one(search, place):
+    archive, _, member = place.partition(".zip/")
+    search.zip(f"{archive}.zip", member) if member else search.put(place)
+    assert search.find("val/1.jpg", "train/2.jpg") == {}
+    assert search.find("val/1.jpg", others=["train/1.jpg", "train/2.jpg"]) == {}
+    text = f"image val/1.jpg has no photo, val/1.jpg is not under {search.root}; left out"
+    assert search.said == [f"c.json: {text}"]
+    assert search.find("train/1.jpg", "val/2.jpg") == {"train/1.jpg": place}
+
+
+def test_folders_above_tell_photos_apart_where_those_right_above_are_alike(search):
+    search.put("train/x/1.jpg")
+    assert search.find("val/x/1.jpg", others=["train/x/2.jpg"]) == {}
+    assert search.find("train/x/1.jpg", others=["val/x/1.jpg"]) == {
+        "train/x/1.jpg": "train/x/1.jpg"
+    }
+
+
+def test_the_name_of_the_place_itself_tells_whose_photos_it_holds(search):
+    search.put("val/1.jpg")
+    assert search.find("val/1.jpg", others=["train/1.jpg"], root="val") == {"val/1.jpg": "1.jpg"}
+    assert search.find("train/1.jpg", others=["val/2.jpg"], root="val") == {}
+
+
+def test_a_path_that_fits_as_it_is_fits_whatever_the_place_is_called(search):
+    search.put("val/1.jpg")
+    assert search.find("1.jpg", others=["val/2.jpg"], root="val") == {"1.jpg": "1.jpg"}
+
+
+def test_other_records_are_given_no_photo_and_nothing_is_told_of_them(search):
+    search.put("train/1.jpg", "val/1.jpg")
+    others = ["train/1.jpg", "train/2.jpg"]
+    assert search.find("val/1.jpg", others=others) == {"val/1.jpg": "val/1.jpg"}
+    assert search.said == []
+
+
+def test_a_zip_that_has_one_name_twice_has_one_photo_of_it(search):
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        search.zip("t.zip", "a.jpg", "a.jpg")
+    assert (search.find("a.jpg"), search.said) == ({"a.jpg": "t.zip/a.jpg"}, [])
 
 
 @pytest.mark.parametrize(

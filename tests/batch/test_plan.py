@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batch.plan import all_gone, carried, gone_from, make_plan, settle_absent
 from batch.scan import Photo
-from manifests.record import FINAL, Status
+from manifests.record import FINAL, LanguageCaption, Status
 from tests.batch.archives import draw
 from tests.manifests.examples import record, with_files
 
@@ -32,8 +32,35 @@ def failed(relative: str, status: Status):
     return row(relative, caption=None, status=status, error="is broken")
 
 
-def plan(photos, rows, *, overwrite=False, retry_failed=False):
-    return make_plan(photos, rows, overwrite=overwrite, retry_failed=retry_failed)
+def plan(photos, rows, **asked):
+    return make_plan(photos, rows, **{"overwrite": False, "retry_failed": False} | asked)
+
+
+def in_two_languages(relative: str):
+    said = (
+        LanguageCaption("en", "A dog.", 0.5, "a@1"),
+        LanguageCaption("ko", "개가 달린다.", 0.25, "b@2"),
+    )
+    return row(relative, caption="A dog.", confidence=0.5, captioner="a@1", languages=said)
+
+
+def test_a_row_that_lacks_a_language_is_to_do():
+    rows = [in_two_languages("a.jpg"), row("b.jpg", "other")]
+    found = plan([photo("a.jpg"), photo("b.jpg")], rows, languages=("en", "ko"))
+    assert [each.relative for each in found.todo] == ["b.jpg"]
+    assert found.kept == (rows[0],)
+    assert set(found.known) == {"id"}
+
+
+def test_the_first_language_that_is_asked_for_leads_every_row():
+    before = in_two_languages("a.jpg")
+    found = plan([photo("a.jpg")], [before], languages=("ko", "en"))
+    [kept] = found.kept
+    assert (kept.caption, kept.confidence, kept.captioner) == ("개가 달린다.", 0.25, "b@2")
+    assert kept.languages == before.languages
+    assert found.known["id"] == kept
+    assert plan([photo("a.jpg")], [before], languages=("en", "ko")).kept == (before,)
+    assert plan([photo("a.jpg")], [before]).kept == (before,)
 
 
 def test_in_a_new_archive_every_photo_is_to_do():

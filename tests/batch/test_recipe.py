@@ -45,11 +45,11 @@ def test_all_that_a_recipe_has_can_be_said(preset):
     said = {
         "name": "all",
         "seed": 3,
-        "phases": [{"passes": 2, "rate": 0.1, "encoder_rate": 0.01}, {"passes": 1, "rate": 0.2}],
+        "phases": [{"passes": 1, "rate": 0.2}, {"passes": 2, "rate": 0.1, "encoder_rate": 0.01}],
         "search": {"num_beams": 2},
     }
     recipe = Recipe.read(preset(said))
-    assert recipe.phases == (Phase(2, 0.1, 0.01), Phase(1, 0.2))
+    assert recipe.phases == (Phase(1, 0.2), Phase(2, 0.1, 0.01))
     assert recipe.search == SearchConfig(num_beams=2)
     assert recipe.seed == 3
     assert {"phases", "search"} < {field.name for field in fields(Recipe)}
@@ -64,6 +64,15 @@ WRONG = {
     "a phase that is none": ({"name": "x", "phases": [3]}, "mapping"),
     "phases that are none": ({"name": "x", "phases": 3}, "iterable"),
     "no phases": ({"name": "x", "phases": []}, "at least one phase"),
+    "an encoder that is tuned and then no more": (
+        {
+            "name": "x",
+            "phases": [{"passes": 1, "rate": 1, "encoder_rate": 1}, {"passes": 1, "rate": 1}],
+        },
+        "tuned to the end",
+    ),
+    "an architecture that there is not": ({"name": "x", "architecture": "rnn"}, "rnn"),
+    "a tokenizer that there is not": ({"name": "x", "tokenizer": "letters"}, "letters"),
     "a list": (["name"], "mapping"),
     "no JSON": ("{name: x}", "line 1"),
 }

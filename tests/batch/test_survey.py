@@ -1,7 +1,14 @@
 """The 2017 post's figures come out of our code, and its descriptions go out and come in."""
 
-import pytest
+import json
+import re
+import shutil
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch.__main__ import main
 from batch.corpora.corpus import CorpusError
 from batch.corpora.descriptions import write_descriptions
 from batch.corpora.flickr8k import read_flickr8k, read_tokens
@@ -72,6 +79,105 @@ def test_descriptions_are_a_corpus_again(tmp_path):
         ("a.jpg", ("dogs balls wet", "the dog"))
     ]
     assert [photo.path for photo in corpus.dev] == ["b.jpg.1"]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["photo.1.jpg", "photo.2.jpg"], "'photo.2.jpg' is called 'photo' there, and so is 'photo"),
+        (["a.jpg", "a.jpg.1"], "'a.jpg.1' is called 'a' there, and so is 'a.jpg'"),
+        (["my photo.jpg"], "'my photo.jpg' has a space"),
+        (["x y/photo.jpg"], "'x y/photo.jpg' has a space"),
+        (["my\u3000photo.jpg"], "photo.jpg' has a space"),
+        (["photo.jpg "], "'photo.jpg ' has a space"),
+        (["photo#1.jpg"], "'photo#1.jpg' has a space or #"),
+        (["v1.0/a.jpg"], "'v1.0/a.jpg' has a folder with a full stop"),
+        (["train2014.zip/a.jpg"], "'train2014.zip/a.jpg' has a folder with a full stop"),
+        ([".jpg"], "'.jpg' has no name before its first full stop"),
+    ],
+)
+def test_descriptions_that_would_be_read_as_another_photos_are_not_written(tmp_path, names, told):
+    out = tmp_path / "descriptions.txt"
+    with pytest.raises(CorpusError) as error:
+        write_descriptions(dict.fromkeys(["b.jpg", *names], ("A dog",)), POST, str(out))
+    assert str(error.value).startswith(f"{out}: cannot be written, the photo '")
+    assert told in str(error.value)
+    assert str(error.value).endswith("; rename it")
+    assert not out.exists()
+
+
+@given(
+    names=st.lists(st.text(st.sampled_from("ab./ #\t1"), min_size=1, max_size=5), unique=True),
+    data=st.data(),
+)
+def test_whatever_photos_are_called_descriptions_give_each_its_own_captions(
+    tmp_path_factory, names, data
+):
+    folder = tmp_path_factory.mktemp("album")
+    said = {name: (f"dog {chr(97 + number) * 3}",) for number, name in enumerate(names)}
+    out, dev = str(folder / "descriptions.txt"), folder / "dev"
+    try:
+        write_descriptions(said, POST, out)
+    except CorpusError:
+        return
+    if names:
+        dev.write_text(data.draw(st.sampled_from(names)) + "\n")
+        (photo,) = read_flickr8k(out, None, str(dev)).dev
+        assert photo.captions == said[photo.path]
+
+
+def test_the_real_names_are_all_written(tmp_path):
+    captions = read_tokens(str(shared("flickr8k/text") / "Flickr8k.token.txt"))
+    out = str(tmp_path / "descriptions.txt")
+    assert write_descriptions(captions, POST, out) == 40_460
+    assert len(read_tokens(out)) == 8_092
+    assert "2258277193_586949ec62" in read_tokens(out)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make a folder with COCO's captions of a photo a split, and the photos."""
+    for number, split in enumerate(("train", "val")):
+        images = [{"id": number, "file_name": f"{split}.jpg"}]
+        annotations = [{"id": number, "image_id": number, "caption": f"A {split} dog"}]
+        text = json.dumps({"images": images, "annotations": annotations})
+        (tmp_path / f"{split}.json").write_text(text)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "train.jpg").touch()
+    (tmp_path / "photos" / "val.jpg").touch()
+    return tmp_path
+
+
+def count(folder, *options):
+    captions = ["--captions", str(folder / "train.json")]
+    return main(["corpus", *captions, "--dev-captions", str(folder / "val.json"), *options])
+
+
+def test_json_is_counted_without_its_photos(folder, capsys):
+    shutil.rmtree(folder / "photos")
+    assert count(folder, "--descriptions", str(folder / "out.txt")) == 0
+    told = capsys.readouterr()
+    assert re.search(r"^photos with captions +2$", told.out, re.MULTILINE)
+    assert re.search(r"^training photos +1$", told.out, re.MULTILINE)
+    assert told.err == ""
+    assert (folder / "out.txt").read_text() == "train a train dog\nval a val dog"
+    assert count(folder, "--photos", "") == 1
+    assert "'' is no folder" in capsys.readouterr().err
+
+
+def test_json_is_counted_with_its_photos_where_their_place_is_given(folder, capsys):
+    (folder / "photos" / "train.jpg").unlink()
+    assert count(folder, "--photos", str(folder / "photos")) == 1
+    assert "image 0 has no photo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["photos/desc.txt", "photos/new/desc.txt", "photos"])
+def test_descriptions_are_never_written_among_the_photos(folder, capsys, place):
+    photos = ["--photos", str(folder / "photos")]
+    assert count(folder, *photos, "--descriptions", str(folder / place)) == 1
+    assert "DESCRIPTIONS is " in capsys.readouterr().err
+    assert sorted(path.name for path in (folder / "photos").iterdir()) == ["train.jpg", "val.jpg"]
+    assert count(folder, *photos, "--descriptions", str(folder / "desc.txt")) == 0
 
 
 def test_cleaning_twice_changes_nothing(tmp_path):

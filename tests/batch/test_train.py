@@ -18,7 +18,12 @@ from batch.lock import locked
 from batch.recipe import Phase, Recipe
 from batch.train import Sources, train_captioner
 from batch.training import Training
-from models.captioner import Captioner, CaptionerConfig, weights_fingerprint
+from models.captioner import (
+    Captioner,
+    CaptionerConfig,
+    encoder_fingerprint,
+    weights_fingerprint,
+)
 from models.checkpoint import read_arrays, read_progress
 from models.errors import CheckpointError
 from models.metrics import score
@@ -41,6 +46,16 @@ SMALL = {
 STEPS = 3  # a pass: nine photos, three a step
 DECODER = Recipe("tiny", phases=(Phase(3, 0.01),), **SMALL)
 BOTH = replace(DECODER, phases=(Phase(1, 0.01), Phase(2, 0.01, 0.002)))
+
+MERGE = Recipe(
+    "tiny",
+    architecture="merge",
+    tokenizer="post-2017",
+    unknown=False,
+    keep_passes=True,
+    phases=(Phase(2, 0.01, constant=True), Phase(1, 0.01, constant=True, photos_a_step=4)),
+    **SMALL,
+)
 
 
 def small_encoder(*, bfloat16: bool = False) -> keras.Model:
@@ -79,11 +94,11 @@ class Run:
         self.photos, self.corpus = corpus
         self.recipe, self.out, self.encoder = recipe, out, "imagenet"
         self.cache = Path(self.photos).with_name("features")
-        self.tell = stop
+        self.tell, self.glove = stop, None
 
     def go(self) -> str:
         """Train, or go on."""
-        sources = Sources(self.corpus, str(self.photos), self.encoder, tell=self.tell)
+        sources = Sources(self.corpus, str(self.photos), self.encoder, self.glove, self.tell)
         return train_captioner(self.recipe, sources, str(self.cache), str(self.out))
 
     def result(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
@@ -216,6 +231,66 @@ def test_a_tuned_encoder_goes_into_the_captioner_s_folder(undisturbed_both):
         assert 1e-4 < far < 0.1
 
 
+# The merge captioner.
+
+
+@pytest.fixture
+def glove(tmp_path):
+    path = tmp_path / "glove.4d.txt"
+    lines = [f"{word} {number} 1 2 3" for number, word in enumerate([*THINGS[:5], "of"])]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.mark.slow
+def test_a_merge_training_goes_on_to_the_same_end_and_keeps_each_pass(corpus, tmp_path, glove):
+    whole, parted = (Run(corpus, tmp_path / name, MERGE) for name in ("whole", "parted"))
+    whole.glove = parted.glove = glove
+    whole.go()
+    interrupt(parted, 2)
+    parted.go()
+    assert_same(parted, whole)
+    passes = sorted(path.name for path in whole.out.glob("pass-*"))
+    assert passes == ["pass-01", "pass-02", "pass-03"]
+    words, _ = whole.result()
+    assert [row["step"] for row in words["state"]["history"]] == [3, 6, 2]  # 3 photos, then 4
+    captioners = [Captioner.load(str(whole.out / name)) for name in passes]
+    kernels = [np.asarray(each.decoder.logits.kernel) for each in captioners]
+    assert not np.allclose(kernels[0], kernels[2])
+    assert SPECIALS[3] not in captioners[0].vocabulary.words
+
+
+@pytest.mark.slow
+def test_the_captioner_of_a_pass_finds_its_encoder_from_its_own_folder(corpus, tmp_path):
+    (tmp_path / "other").mkdir()
+    encoder = tmp_path / "other" / "encoder.weights.h5"
+    encoder.write_bytes(b"weights")
+    training = Run(corpus, tmp_path / "out", MERGE)
+    training.encoder = str(encoder)
+    training.go()
+    assert CaptionerConfig.read(str(training.out)).encoder == "../other/encoder.weights.h5"
+    for folder in (training.out, training.out / "pass-02"):
+        assert encoder_fingerprint(str(folder)) == weights_fingerprint(str(encoder))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tuned", [False, True])
+def test_word_vectors_are_kept_or_tuned_as_the_recipe_says(corpus, tmp_path, glove, tuned, capsys):
+    training = Run(corpus, tmp_path / "out", replace(MERGE, tune_vectors=tuned))
+    training.glove = glove
+    training.go()
+    captioner = Captioner.load(str(training.out))
+    row = captioner.vocabulary.words.index("dog")
+    vector = np.asarray(captioner.decoder.embedding.embeddings)[row]
+    assert np.allclose(vector, [0, 1, 2, 3]) != tuned
+    assert "have a vector; without: " in capsys.readouterr().out
+
+
+def test_a_merge_captioner_cannot_tune_the_encoder():
+    with pytest.raises(ValueError, match="features alone"):
+        replace(MERGE, phases=(Phase(1, 0.01, 0.01),))
+
+
 # Which pass is kept, and what is written of all.
 
 
@@ -338,6 +413,34 @@ def test_a_corpus_without_a_readable_photo_is_refused(run, tmp_path):
     training.photos, training.tell = tmp_path / "empty", lambda problem: None
     training.photos.mkdir()
     with pytest.raises(ArchiveError, match="too few"):
+        training.go()
+
+
+def test_a_training_goes_on_with_the_same_photos_alone(run):
+    training = run()
+    interrupt(training, 1)
+    photo = Path(training.photos) / "2.png"
+    before = photo.read_bytes()
+    try:
+        draw(photo, 99)
+        with pytest.raises(ArchiveError, match="another recipe, corpus or encoder"):
+            training.go()
+    finally:
+        photo.write_bytes(before)
+
+
+def test_captions_of_photos_left_out_do_not_reach_the_vocabulary(run):
+    training = run()
+    lost = CaptionedPhoto("gone.png", ("A zebra sleeps .", "a zebra"))
+    train = (*training.corpus.train, lost)
+    training.corpus, training.tell = replace(training.corpus, train=train), lambda problem: None
+    training.go()
+    assert "zebra" not in (training.out / "vocabulary.txt").read_text().split()
+
+
+def test_a_layer_that_the_encoder_has_not_is_named_before_anything_is_trained(run):
+    training = run(replace(BOTH, phases=(Phase(1, 0.01, 0.01, tuned_after="mixed99"),)))
+    with pytest.raises(ArchiveError, match="mixed99"):
         training.go()
 
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -48,14 +47,14 @@ def test_a_list_is_its_lines_in_order_each_once(listed, end, mark):
 
 def test_lines_that_are_no_urls_and_bytes_that_are_no_text_stay(listed):
     found = listed(
-        "http://h/사진.jpg\nphoto.jpg\n".encode() + b"http://h/\xff\x00\n\x0b\x1c\xc2\x85"
+        "http://h/사진.jpg\nphoto.jpg\n".encode() + b"http://h/\xff\x01\n\x0b\x1c\xc2\x85"
     )
-    assert found == ("http://h/사진.jpg", "photo.jpg", "http://h/\udcff\x00", "\x0b\x1c\x85")
-    assert UrlPhoto("", found[2], 0, 0).raw_path == b"http://h/\xff\x00"
-    assert UrlPhoto("", found[2], 0, 0).path == "http://h/\\xff\x00"
+    assert found == ("http://h/사진.jpg", "photo.jpg", "http://h/\udcff\x01", "\x0b\x1c\x85")
+    assert UrlPhoto("", found[2], 0, 0).raw_path == b"http://h/\xff\x01"
+    assert UrlPhoto("", found[2], 0, 0).path == "http://h/\\xff\x01"
 
 
-LINES = st.lists(st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=12))
+LINES = st.lists(st.text(st.characters(exclude_characters="\r\n\0", codec="utf-8"), max_size=12))
 
 
 @settings(deadline=None)
@@ -68,6 +67,11 @@ def test_no_line_is_lost_and_none_comes_twice(tmp_path_factory, lines, end, mark
     assert found == tuple(dict.fromkeys(m for m in meant if m and not m.startswith("#")))
 
 
+def test_a_photo_given_for_a_list_is_refused(tmp_path):
+    with pytest.raises(ArchiveError, match="is no text; URLS= is a list of URLs"):
+        read_list(str(draw(tmp_path / "a.png")))
+
+
 @pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
 def test_a_list_in_utf_16_is_refused(listed, mark):
     with pytest.raises(ArchiveError, match=r"list\.txt' is UTF-16: save it as UTF-8"):
@@ -77,6 +81,19 @@ def test_a_list_in_utf_16_is_refused(listed, mark):
 def test_a_list_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ArchiveError, match=r"nowhere\.txt' cannot be read: No such file"):
         read_list(str(tmp_path / "nowhere.txt"))
+
+
+@pytest.mark.parametrize("url", ["http://h/a.jpg", "HTTPS://h/list.txt"])
+def test_a_url_instead_of_a_list_is_told_where_it_belongs(url):
+    with pytest.raises(ArchiveError, match=r"URLS= .* is a file with one a line; --url takes one"):
+        read_list(url)
+
+
+def test_a_list_in_a_folder_named_like_a_url_is_a_list(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("http:/h").mkdir(parents=True)
+    Path("http:/h/list.txt").write_text("http://h/a.jpg")
+    assert read_list("http://h/list.txt") == ("http://h/a.jpg",)
 
 
 def test_what_is_behind_a_url_counts_as_unchanged_and_a_file_does_not():
@@ -261,26 +278,71 @@ def test_a_run_that_was_interrupted_fetches_only_the_rest(web, site, monkeypatch
     assert [row.status for row in web.records.values()] == ["captioned"] * 6
 
 
-def test_ctrl_c_gets_through_while_servers_are_silent(web, site, monkeypatch):
-    class Stop(threading.Event):
-        def set(self):  # from then on no server is silent, and none should be asked
-            super().set()
-            site.closing.set()
+STOPPED_WHILE_KEEPING = """
+import os, runpy, signal, sys
+from batch.quiet import start_tensorflow
+start_tensorflow()
+import batch.caption, batch.encode, batch.results
+from tests.batch.archives import FakeEncoder, StubCaptioner
 
-    def press():
-        while not site.asked:
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
+keep = batch.results.Results.keep
 
-    monkeypatch.setattr(batch.encode, "CHUNK", 32)
-    monkeypatch.setattr(batch.encode, "Event", Stop)
-    # Shells start background jobs with SIGINT ignored, and so would this test be.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=press, daemon=True).start()
-    assert caption(web, *(site.page(site.silent, f"/{n}.jpg") for n in range(32))) == 130
-    signal.signal(signal.SIGINT, before)
-    assert len(site.asked) <= batch.encode.FETCHING
+def keep_and_signal(self, records):
+    keep(self, records)
+    os.kill(os.getpid(), int(number))
+
+number = sys.argv.pop(1)
+batch.encode.CHUNK = batch.caption.SHARD_PHOTOS = 2
+batch.results.Results.keep = keep_and_signal
+batch.caption.load_encoder = lambda folder, bfloat16: FakeEncoder()
+batch.caption.Captioner.load = StubCaptioner().loaded
+runpy.run_module("batch", run_name="__main__", alter_sys=True)
+"""
+
+
+def started(*program: str) -> subprocess.Popen[str]:
+    """Start a Python program that Ctrl-C stops; shells let background jobs ignore it."""
+    return subprocess.Popen(
+        [sys.executable, *program],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("while_keeping", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_waits_for_slow_servers_is_stopped_at_once_and_goes_on_later(
+    web, site, number, while_keeping
+):
+    slow = [site.page(site.dripping, f"/{n}.jpg") for n in range(40)]
+    urls = [site.url("/a.jpg"), site.url("/b.png"), *slow] if while_keeping else slow
+    web.root.write_text("\n".join(urls))
+    asked = command(web, "--urls", str(web.root), "--allow-private")
+    if while_keeping:
+        process = started("-c", STOPPED_WHILE_KEEPING, str(int(number)), *asked)
+    else:
+        process = started("-m", "batch", *asked)
+        while not site.asked and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(number)
+    try:
+        _, said = process.communicate(timeout=Limits().total_s / 2)
+    finally:
+        process.kill()
+    assert (process.returncode, said) == (
+        130,
+        "interrupted; the same command goes on from here\n",
+    )
     assert web.last_run["exit_code"] == 130
+    site.hits()
+    for url in slow:
+        site.page(Page(JPEG), url.removeprefix(site.url("")))
+    assert caption(web, *urls) == 0
+    assert [row.status for row in web.records.values()] == ["captioned"] * len(urls)
+    assert not {"/a.jpg", "/b.png"} & set(site.hits())
 
 
 def test_a_dry_run_counts_and_asks_nobody(web, site, capsys):

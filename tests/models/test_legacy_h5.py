@@ -29,10 +29,10 @@ def captions(words=20):
 ROWS = 23  # 20 words, startseq, endseq, padding
 
 
-def post_model(rows=ROWS, length=LENGTH):
+def post_model(rows=ROWS, length=LENGTH, photo=2048):
     """Build the post's functional model, as it does."""
     layers = keras.layers
-    photo = keras.Input((2048,))
+    photo = keras.Input((photo,))
     seen = layers.Dense(UNITS, activation="relu")(layers.Dropout(0.5)(photo))
     words = keras.Input((length,))
     embedded = layers.Dropout(0.5)(layers.Embedding(rows, EMBEDDING, mask_zero=True)(words))
@@ -197,6 +197,12 @@ def test_another_model_is_told_with_what_it_holds(tmp_path):
     model = keras.Sequential([keras.Input((2048,)), keras.layers.Dense(5)])
     with pytest.raises(CheckpointError, match=r"hold \[\[\(2048, 5\), \(5,\)\]\]"):
         import_post(keras_3_model(model, tmp_path), captions(), "old", "imagenet")
+
+
+def test_the_weights_of_vgg_s_captioner_are_told(tmp_path):
+    path = write_keras_2(post_model(photo=4096), tmp_path / "vgg.h5")
+    with pytest.raises(CheckpointError, match=r"\(4096, \d+\)"):
+        import_post(path, captions(), "old", "imagenet")
 
 
 def test_weights_that_are_no_numbers_are_told(tmp_path):
