@@ -103,7 +103,7 @@ def evaluate(options: argparse.Namespace) -> int:
     photos = _corpus(options, CaptionerConfig.read(folder).language).dev
     places = Places(options.photos, options.features, options.out)
     print(score_captioner(folder, photos, places, _search(options), _teller(options)))
-    print(printable(f"\n{options.out}/index.html shows them, scored.csv has a row a photo"))
+    print(f"\n{printable(options.out)}/index.html shows them, scored.csv has a row a photo")
     return COMPLETE
 
 

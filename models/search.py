@@ -90,9 +90,6 @@ def beam_search(
     last = ops.full((photos, beams), START, "int32")
     done = ops.zeros((photos, beams), "bool")
 
-    def unfinished(*loop: Any) -> Any:
-        return ops.logical_not(ops.all(loop[2]))
-
     def advance(
         position: Any, last: Any, done: Any, log_probs: Any, tokens: Any, *state: Any
     ) -> Any:
@@ -120,7 +117,7 @@ def beam_search(
         )
 
     loop = (ops.zeros((), "int32"), last, done, log_probs, tokens, *state)
-    end = ops.while_loop(unfinished, advance, loop, maximum_iterations=length)
+    end = ops.while_loop(_unfinished, advance, loop, maximum_iterations=length)
     return end[4], end[3]
 
 
@@ -144,9 +141,6 @@ def sample(
         tokens,
     )
 
-    def unfinished(*loop: Any) -> Any:
-        return ops.logical_not(ops.all(loop[2]))
-
     def advance(
         position: Any, last: Any, done: Any, log_probs: Any, tokens: Any, *state: Any
     ) -> Any:
@@ -164,8 +158,13 @@ def sample(
         done = ops.logical_or(done, word == END)
         return (position + 1, word, done, log_probs, tokens, *after)
 
-    end = ops.while_loop(unfinished, advance, (*loop, *state), maximum_iterations=length)
+    end = ops.while_loop(_unfinished, advance, (*loop, *state), maximum_iterations=length)
     return end[4], end[3]
+
+
+def _unfinished(*loop: Any) -> Any:
+    """Tell from the state of either loop whether a caption has not come to its end."""
+    return ops.logical_not(ops.all(loop[2]))
 
 
 def _only(token: int, words: Any) -> Any:

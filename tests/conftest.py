@@ -1,10 +1,12 @@
 """What the tests of runs share: a small captioner, and stand-ins for the large networks."""
 
 import os
+import signal
 
 import pytest
 
 from tests.batch.archives import Archive, FakeEncoder, StubCaptioner, save_captioner
+from tests.batch.site import Site
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -41,3 +43,19 @@ def stub_captioner(monkeypatch, fake_encoder):
 def archive(tmp_path, captioner_folder):
     """Make an empty archive, and name the folders that runs over it write to."""
     return Archive(tmp_path / "photos", tmp_path / "out", tmp_path / "features", captioner_folder)
+
+
+@pytest.fixture(autouse=True)
+def own_signals():
+    """Take back the handler that every command sets."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def site():
+    """Run a rude server on this machine."""
+    site = Site()
+    yield site
+    site.close()

@@ -47,7 +47,7 @@ class StubCaptioner:
 
     def __init__(self) -> None:
         self.config = SimpleNamespace(
-            name="stub", search="", architecture="attention", language="en"
+            name="tiny", search="", architecture="attention", language="en"
         )
         self.asked = 0
 

@@ -1,6 +1,5 @@
 """A photo once a word, bright where the captioner looked."""
 
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +20,6 @@ from models.search import SearchConfig
 from models.vocabulary import Vocabulary
 from tests.batch.archives import state_of
 from tests.pictures import RED, encoded, turned, upright
-
-
-@pytest.fixture(autouse=True)
-def own_signals():
-    """Take back the handler that every command sets."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
@@ -256,7 +247,6 @@ def test_a_name_that_says_another_format_is_refused(asked):
 
 
 BAD = {
-    "gone": (None, "is no longer there"),
     "no photo": (b"<html>", "is a web page"),
     "cut": (encoded(upright())[:-200], "part of it is missing"),
 }
@@ -264,9 +254,7 @@ BAD = {
 
 @pytest.mark.parametrize(("data", "reason"), BAD.values(), ids=BAD)
 def test_a_bad_photo_is_one_line(asked, photo, data, reason, capsys):
-    photo.unlink()
-    if data is not None:
-        photo.write_bytes(data)
+    photo.write_bytes(data)
     options = ["--captioner", asked["captioner_folder"], "--out", asked["out"]]
     code = main(["attention", *options, "--features", asked["cache_root"], "--", str(photo)])
     said = capsys.readouterr()
@@ -274,6 +262,13 @@ def test_a_bad_photo_is_one_line(asked, photo, data, reason, capsys):
     assert said.err.startswith(f"error: {photo}: ")
     assert reason in said.err
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["gone.jpg", "http://example.org/a.jpg"])
+def test_a_photo_that_is_not_there_is_one_line(asked, name, capsys):
+    assert main(["attention", "--captioner", asked["captioner_folder"], name]) == 1
+    said = f"error: there is no {name!r}; give the path of a photo on this machine\n"
+    assert capsys.readouterr().err == said
 
 
 def test_the_command_says_the_caption_and_where_the_picture_is(asked, photo, capsys):

@@ -42,13 +42,6 @@ with_site = settings(
 
 
 @pytest.fixture
-def site():
-    site = Site()
-    yield site
-    site.close()
-
-
-@pytest.fixture
 def internet(monkeypatch, site):
     """Let the public address lead to the site; note every address connected to."""
     noted: list[str] = []

@@ -25,14 +25,6 @@ COMMANDS = ["caption", "features", "train", "evaluate", "attention", "structure"
 COMMANDS += ["import-checkpoint", "import-features"]
 
 
-@pytest.fixture(autouse=True)
-def own_signals():
-    """Take back the handler that every command sets."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
 @pytest.fixture
 def album(archive, stub_captioner):
     """Make an archive of three photos and a bad one."""
@@ -462,4 +454,6 @@ def test_a_corpus_and_its_options_reach_training_and_evaluation(tmp_path, monkey
     assert (folder, [photo.path for photo in photos]) == ("mine", ["b.jpg"])
     assert places == batch.evaluate.Places("photos", "cache", "out")
     assert rest[0] == {"num_beams": 2}
-    assert capsys.readouterr().out == "done\nscored\n"
+    assert capsys.readouterr().out == (
+        "done\nscored\n\nout/index.html shows them, scored.csv has a row a photo\n"
+    )

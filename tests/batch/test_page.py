@@ -3,7 +3,6 @@
 import base64
 import io
 import os
-import signal
 import socket
 from dataclasses import replace
 from hashlib import sha256
@@ -24,14 +23,6 @@ from tests.batch.archives import draw, state_of
 from tests.batch.test_pages import Reader
 
 HOSTILE = "<img src=x onerror=alert(1)> & \"'.png"
-
-
-@pytest.fixture(autouse=True)
-def own_signals():
-    """Take back the handler that every command sets."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

@@ -527,8 +527,9 @@ def test_pipes_sockets_and_devices_are_not_opened(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "open", None)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "s.jpg"))
-        for name in ("pipe.jpg", "zero.jpg", "s.jpg", "folder.jpg"):
+        for name in ("pipe.jpg", "zero.jpg", "s.jpg"):
             assert_bad(load(Photo(str(tmp_path), name, 0, 0)), "unsupported", "no file")
+        assert_bad(load(Photo(str(tmp_path), "folder.jpg", 0, 0)), "unsupported", "is a folder")
 
 
 def test_a_file_that_becomes_a_pipe_does_not_block(loaded, tmp_path, monkeypatch):

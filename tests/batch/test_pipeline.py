@@ -115,7 +115,7 @@ def test_a_row_tells_what_the_photo_is_and_how_its_caption_was_made(archive, stu
     run(archive.config(search={"num_beams": 3}))
     row = archive.records["a.jpg"]
     assert (row.width, row.height, row.format, row.frames) == (90, 60, "JPEG", 1)
-    assert row.captioner == f"stub@{captioner_fingerprint(archive.captioner)}"
+    assert row.captioner == f"tiny@{captioner_fingerprint(archive.captioner)}"
     assert row.decode == "search {'num_beams': 3}"
     assert 0 < row.confidence < 1
     assert row.alternatives

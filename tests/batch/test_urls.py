@@ -21,7 +21,7 @@ from batch.scan import Photo
 from batch.urls import Limits, UrlPhoto, read_list, url_photos
 from manifests.record import Status
 from tests.batch.archives import Archive, caption_of, draw, photo
-from tests.batch.site import HTML, JPEG, Page, Site, redirect
+from tests.batch.site import HTML, JPEG, Page, redirect
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,21 +109,6 @@ def test_globs_choose_among_urls():
 
 
 # Runs.
-
-
-@pytest.fixture(autouse=True)
-def own_signals():
-    """Take back the handler that every command sets."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def site():
-    site = Site()
-    yield site
-    site.close()
 
 
 @pytest.fixture
