@@ -55,10 +55,11 @@ class Stage:
         together.
         """
         loaded = [Captioner.load(folder, **search) for folder in folders]
-        _check_together(folders, loaded)
+        _check_languages(loaded)
+        encoder = _shared_encoder(folders)
         kinds = {captioner.config.architecture for captioner in loaded}
         kind = kinds.pop() if len(kinds) == 1 else "attention"
-        cache = open_cache(features, encoder_fingerprint(folders[0]), kind)
+        cache = open_cache(features, encoder, kind)
         signed = {_signature(*each): each[0] for each in zip(loaded, folders, strict=True)}
         return cls(cache, _encode_with(folders[0]), signed)
 
@@ -138,15 +139,21 @@ def _signature(captioner: Captioner, folder: str) -> str:
     return f"{captioner.config.name}@{captioner_fingerprint(folder)}"
 
 
-def _check_together(folders: Sequence[str], captioners: Collection[Captioner]) -> None:
-    """Raise ArchiveError unless captioners share an encoder, each with a language of its own."""
-    if len({encoder_fingerprint(folder) for folder in folders}) > 1:
+def _shared_encoder(folders: Sequence[str]) -> str:
+    """Give the fingerprint of captioners' encoder. Raises ArchiveError where they have several."""
+    encoder, *others = {encoder_fingerprint(folder) for folder in folders}
+    if others:
         raise ArchiveError(
             f"{' and '.join(folders)} look through different encoders; caption with each of them "
             "in a run of its own, with another OUT="
         )
+    return encoder
+
+
+def _check_languages(captioners: Collection[Captioner]) -> None:
+    """Raise ArchiveError unless each captioner has a language of its own."""
     languages = [captioner.config.language for captioner in captioners]
-    if len({*languages}) < len(folders):
+    if len({*languages}) < len(languages):
         raise ArchiveError(
             f"captioners for one run are of different languages; these are of {languages}"
         )

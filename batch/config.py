@@ -122,8 +122,8 @@ def default_out(archive: str, *, is_list: bool = False) -> str:
 
 def captioner_folder(name: str) -> str:
     """Find a captioner: the name of one that ships, or the path of a folder."""
-    shipped = os.path.join(PRETRAINED, name)
-    return shipped if os.path.basename(name) == name and _has_config(shipped) else name
+    ours = os.path.join(PRETRAINED, name)
+    return ours if os.path.basename(name) == name and _has_config(ours) else name
 
 
 def shipped() -> list[str]:

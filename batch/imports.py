@@ -20,13 +20,12 @@ from batch.features import POOLED, SHARD_PHOTOS, FeatureCache, pooled_folder
 from batch.photos import read_bytes
 from batch.scan import Photo, scan
 from batch.text import printable
-from models.captioner import CONFIG_FILE, Captioner, weights_fingerprint
+from models.captioner import CONFIG_FILE, IMAGENET, Captioner, weights_fingerprint
 from models.legacy import CAPTIONS_FILE, find_checkpoint, import_tutorial
 from models.legacy_h5 import import_post
 from models.unpickle import read_feature_vectors
 
 SHOWN = 20  # names of a list that are printed
-IMAGENET = "imagenet"
 
 
 @dataclass(frozen=True)

@@ -65,12 +65,16 @@ def _is_done(record: Record, photo: Photo, retry_failed: bool, languages: Collec
 
 
 def _says_all(record: Record, languages: Collection[str]) -> bool:
-    return set(languages) <= {each.language for each in record.languages}
+    return all(
+        any(each.language == language for each in record.languages) for language in languages
+    )
 
 
 def _led_by(record: Record, languages: Sequence[str]) -> Record:
     """Put the caption in the first language that is asked for at the head of its row."""
-    first = next((each for each in record.languages if each.language in languages[:1]), None)
+    if not languages:
+        return record
+    first = next((each for each in record.languages if each.language == languages[0]), None)
     if first is None or first.captioner == record.captioner:
         return record
     return replace(

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -115,11 +116,16 @@ class Training:
                 self._save(variables)
         bar.close()
 
+    @cached_property
+    def _pooled(self) -> Look:
+        """What the phases of a merge training see, read once for all of them."""
+        return from_memory(self.cache, self.train)
+
     def _look(self, tuned: bool) -> Look:
         if tuned:
             return from_files(self.recipe.smallest_crop)
         if self.recipe.architecture == "merge":
-            return from_memory(self.cache, self.train)
+            return self._pooled
         return from_cache(self.cache)
 
     def _trainer(self, phase: Phase, steps: int) -> CaptionTrainer:

@@ -72,9 +72,9 @@ def _write(handle: BinaryIO | io.BufferedWriter, records: Iterable[Record]) -> N
     text = io.TextIOWrapper(handle, "utf-8-sig", errors="backslashreplace", newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     ordered = sorted(records, key=sort_key)
-    languages = languages_of(ordered)
-    writer.writerow(columns_with(languages))
-    writer.writerows(_row(record, languages) for record in ordered)
+    columns = columns_with(languages_of(ordered))
+    writer.writerow(columns)
+    writer.writerows(_row(record, columns) for record in ordered)
     text.detach()  # writes the rest; the file is not ours to close
 
 
@@ -85,15 +85,15 @@ def columns_with(languages: Iterable[str]) -> list[str]:
     return [*COLUMNS[:place], *added, *COLUMNS[place:]]
 
 
-def _row(record: Record, languages: Iterable[str]) -> list[str]:
+def _row(record: Record, columns: Iterable[str]) -> list[str]:
     said = {
         f"{name}_{each.language}": getattr(each, name)
         for each in record.languages
         for name in ("caption", "confidence")
     }
     return [
-        _cell(said.get(column) if column not in COLUMNS else getattr(record, column))
-        for column in columns_with(languages)
+        _cell(said[column] if column in said else getattr(record, column, None))
+        for column in columns
     ]
 
 

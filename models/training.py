@@ -52,9 +52,8 @@ class CaptionTrainer(keras.Model):
         loss = smoothed_cross_entropy(y, logits, self.label_smoothing)
         loss = ops.sum(loss * mask) / ops.maximum(ops.sum(mask), 1.0)
         for attention in looks:
-            looked = ops.sum(
-                attention * ops.expand_dims(mask, -1), axis=2
-            )  # (photos, captions, 64)
+            # (photos, captions, 64)
+            looked = ops.sum(attention * ops.expand_dims(mask, -1), axis=2)
             loss += self.attention_weight * ops.mean(ops.square(1.0 - looked))
         return loss
 

@@ -96,22 +96,12 @@ def _best(wanted: str, candidates: Sequence[str]) -> list[str]:
     def rank(place: str) -> tuple[int, bool, bool, bool]:
         parts = place.split("/")
         is_zipped = any(is_zip(part) for part in parts[:-1])
-        return _alike(place, wanted), place == wanted, not is_zipped, len(parts) == 1
+        alike = _common(_folders(place), _folders(wanted))
+        return alike, place == wanted, not is_zipped, len(parts) == 1
 
     ranked = [(rank(place), place) for place in candidates]
     best = max((rank for rank, _ in ranked), default=None)
     return [place for rank, place in ranked if rank == best]
-
-
-def _alike(place: str, wanted: str) -> int:
-    """Count the parts, from the last on, that two paths have in common."""
-    pairs = zip(reversed(place.split("/")), reversed(wanted.split("/")), strict=False)
-    count = 0
-    for part, other in pairs:
-        if part != other and not (is_zip(part) and part[: -len(ENDING)] == other):
-            break
-        count += 1
-    return count
 
 
 def _name(path: str) -> str:
