@@ -56,7 +56,7 @@ demo: .venv/.demo ## caption a few photos that a Python package carries
 
 .PHONY: train
 train: check-train .venv/.train $(KOREAN) ## train a captioner: CAPTIONS= PHOTOS= OUT=, and DEV_CAPTIONS= or lists
-	@$(BATCH) train $(CORPUS) $(RECIPE) --out="$$OUT" $${GLOVE:+--glove="$$GLOVE"} \
+	@$(BATCH) train $(CORPUS) $(RECIPE) --out="$$OUT" $${GLOVE:+--glove="$$GLOVE"} $${FROM:+--from="$$FROM"} \
 		$${ENCODER:+--encoder="$$ENCODER"} $${FEATURES:+--features="$$FEATURES"}
 
 .PHONY: corpus
@@ -66,6 +66,15 @@ corpus: check-captions .venv/.installed $(KOREAN) ## count the words of a corpus
 .PHONY: evaluate
 evaluate: check-corpus .venv/.train $(KOREAN) ## score a captioner: CAPTIONS= PHOTOS=, and DEV_LIST= for a token file
 	@$(BATCH) evaluate $(CORPUS) $(OPTIONS) $${OUT:+--out="$$OUT"} $(SEARCH)
+
+.PHONY: calibrate
+calibrate: check-corpus .venv/.train $(KOREAN) ## fit a captioner's confidence: CAPTIONER= CAPTIONS= PHOTOS=, of photos that it has not learnt from
+	$(call need,CAPTIONER)
+	@$(BATCH) calibrate $(CORPUS) $(OPTIONS)
+
+.PHONY: scene
+scene: check-corpus .venv/.train ## teach CAPTIONER= what is no scene, from its own training photos: CAPTIONS= PHOTOS= and lists
+	@$(BATCH) scene $(CORPUS) $(OPTIONS) $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"}
 
 .PHONY: attention
 attention: check-photo .venv/.train ## draw where a captioner looks, word by word: PHOTO=

@@ -66,6 +66,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_features(_command(subparsers, commands.features))
     _add_train(_command(subparsers, commands.train))
     _add_evaluate(_command(subparsers, commands.evaluate))
+    _add_calibrate(_command(subparsers, commands.calibrate))
+    _add_scene(_command(subparsers, commands.scene))
     _add_corpus_survey(_command(subparsers, commands.corpus))
     _add_attention(_command(subparsers, commands.attention))
     _add_structure(_command(subparsers, commands.structure))
@@ -163,7 +165,10 @@ def _add_train(parser: Any) -> None:
     _add_recipe(parser)
     add = parser.add_argument
     add("--glove", metavar="FILE", help="word vectors to start from, glove.*.txt")
-    add("--encoder", default="imagenet", help="weights to start from: imagenet, or a file")
+    add("--from", dest="start", metavar="CAPTIONER", help="go on from one that ships, or a folder")
+    add(
+        "--encoder", help="weights to start from: imagenet, or a file; CAPTIONER's, if there is one"
+    )
     add("--out", required=True, help="the captioner's folder")
 
 
@@ -180,6 +185,18 @@ def _add_evaluate(parser: Any) -> None:
     add("--captioner", default=CAPTIONER, help="one that ships, or a folder")
     add("--out", default=f"{OUTPUTS}/evaluation", help="where scores and page go")
     _add_search(parser)
+
+
+def _add_calibrate(parser: Any) -> None:
+    _add_corpus(parser)
+    parser.add_argument("--captioner", required=True, help="one that ships, or a folder")
+
+
+def _add_scene(parser: Any) -> None:
+    _add_corpus(parser)
+    add = parser.add_argument
+    add("--captioner", default=CAPTIONER, help="one that ships, or a folder")
+    add("--train-list", help="names of the photos it learnt from; a token file needs it")
 
 
 def _add_attention(parser: Any) -> None:

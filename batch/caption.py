@@ -1,5 +1,6 @@
 """Caption photos shard by shard: loaded and encoded photos in, records out."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,7 +16,7 @@ from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.photos import LoadedPhoto
 from batch.scan import Photo
-from manifests.record import LanguageCaption, Record, Status
+from manifests.record import NO_SCENE, LanguageCaption, Record, Status
 from models.captioner import (
     Caption,
     Captioner,
@@ -23,6 +24,7 @@ from models.captioner import (
     encoder_fingerprint,
     load_encoder,
 )
+from models.scene import SceneHead
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Shard:
 
     records: list[Record]
     captioned: int  # now; the others that have a caption took one over
+    passed_over: int  # now, since they show no scene
     encoded: int
 
 
@@ -39,12 +42,14 @@ class Stage:
     """What captioning needs beside photos.
 
     `captioners` by the signatures that go into the rows they write; the first one's captions are
-    those of the row, with several each one's go under its language as well.
+    those of the row, with several each one's go under its language as well. `scene` is the first
+    one's too, and tells which photos get no caption; None: all of them get one.
     """
 
     cache: FeatureCache
     encode: Encode
     captioners: Mapping[str, Captioner]
+    scene: SceneHead | None = None
 
     @classmethod
     def load(cls, folders: Sequence[str], features: str, search: Mapping[str, Any]) -> "Stage":
@@ -61,7 +66,7 @@ class Stage:
         kind = kinds.pop() if len(kinds) == 1 else "attention"
         cache = open_cache(features, encoder, kind)
         signed = {_signature(*each): each[0] for each in zip(loaded, folders, strict=True)}
-        return cls(cache, _encode_with(folders[0]), signed)
+        return cls(cache, encode_with(folders[0]), signed, SceneHead.load(folders[0], encoder))
 
     @property
     def captioner(self) -> Captioner:
@@ -105,13 +110,18 @@ class Stage:
         lost = [photo.photo for photo_id, photo in wanted.items() if photo_id not in features]
         features |= self._encode_again(lost)
         encoded += len(lost)
-        ids = [photo_id for photo_id in wanted if photo_id in features]
+        answers = self._answer({each: features[each] for each in wanted if each in features})
+        records = [self._record(photo, answers, known) for photo in loaded]
+        new = Counter(record.status for record in records if record.photo_id in answers)
+        return Shard(records, new[Status.CAPTIONED], new[Status.NOT_A_SCENE], encoded)
+
+    def _answer(self, features: Mapping[str, np.ndarray]) -> dict[str, Sequence[Caption]]:
+        """Give each photo's captions, by each captioner; of what is no scene none."""
+        scene = self.scene
+        ids = [each for each, grid in features.items() if scene is None or scene.shown_in(grid)]
         grids = [features[photo_id] for photo_id in ids]
         said = [captioner.caption(grids) for captioner in self.captioners.values()]
-        captions = dict(zip(ids, zip(*said, strict=True), strict=True))
-        records = [self._record(photo, captions, known) for photo in loaded]
-        captioned = sum(record.photo_id in captions for record in records)
-        return Shard(records, captioned, encoded)
+        return dict.fromkeys(features, ()) | dict(zip(ids, zip(*said, strict=True), strict=True))
 
     def _encode_again(self, photos: Sequence[Photo]) -> dict[str, np.ndarray]:
         """Encode photos whose features were damaged on disk."""
@@ -122,13 +132,13 @@ class Stage:
     def _record(
         self,
         photo: LoadedPhoto,
-        captions: Mapping[str, Sequence[Caption]],
+        answers: Mapping[str, Sequence[Caption]],
         known: Mapping[str, Record],
     ) -> Record:
         if photo.status != "ok" or photo.photo_id is None:
             return make_record(photo, Status(photo.status), photo.error)
-        if photo.photo_id in captions:
-            return captioned(photo, captions[photo.photo_id], self.captioners)
+        if photo.photo_id in answers:
+            return answered(photo, answers[photo.photo_id], self.captioners)
         if photo.photo_id in known:
             return taken_over(photo, known[photo.photo_id])
         return make_record(photo, Status.UNSTABLE, "changed during the run: run again")
@@ -159,7 +169,7 @@ def _check_languages(captioners: Collection[Captioner]) -> None:
         )
 
 
-def _encode_with(folder: str) -> Encode:
+def encode_with(folder: str) -> Encode:
     """Encode with a captioner's encoder, which is built when a first photo needs it."""
 
     @cache
@@ -204,14 +214,18 @@ def make_record(photo: LoadedPhoto, status: Status, error: str | None) -> Record
     )
 
 
-def captioned(
+def answered(
     photo: LoadedPhoto, captions: Sequence[Caption], captioners: Mapping[str, Captioner]
 ) -> Record:
     """Write the row of a photo that was captioned now, by each captioner in its order.
 
-    Its numbers are those that the manifest will hold: the views come out alike from either.
+    One without captions is no scene. The row's numbers are those that the manifest will hold: the
+    views come out alike from either.
     """
-    first, (signature, captioner) = captions[0], next(iter(captioners.items()))
+    signature, captioner = next(iter(captioners.items()))
+    if not captions:
+        return replace(make_record(photo, Status.NOT_A_SCENE, NO_SCENE), captioner=signature)
+    first = captions[0]
     return replace(
         make_record(photo, Status.CAPTIONED, None),
         caption=first.text,
@@ -241,11 +255,9 @@ def _float32(number: float) -> float:
 
 
 def taken_over(photo: LoadedPhoto, known: Record) -> Record:
-    """Write the row of a photo whose bytes have a caption already: moved, copied or touched."""
+    """Write the row of a photo whose bytes were seen already: moved, copied or touched."""
     return replace(
-        known,
-        status=Status.CAPTIONED,
-        error=None,
+        known.as_answered(),
         path=photo.photo.path,
         raw_path=photo.photo.raw_path,
         size=photo.size,

@@ -1,6 +1,7 @@
 """The commands: from parsed arguments to what is printed and the exit code."""
 
 import argparse
+import os
 import sys
 from itertools import count
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from batch.config import (
     captioner_folders,
     default_out,
     keep_out_of,
+    language_of,
 )
 from batch.corpora.corpus import Corpus, Problem, stop
 from batch.errors import ArchiveError
@@ -66,9 +68,20 @@ def train(options: argparse.Namespace) -> int:
 
     recipe = _recipe(options)
     corpus = _corpus(options, recipe.language)
-    sources = Sources(corpus, options.photos, options.encoder, options.glove, _teller(options))
+    start = options.start and captioner_folder(options.start)
+    encoder = options.encoder or _own_encoder(start)
+    sources = Sources(corpus, options.photos, encoder, options.glove, _teller(options), start)
     print(train_captioner(recipe, sources, options.features, options.out))
     return COMPLETE
+
+
+def _own_encoder(captioner: str | None) -> str:
+    """Give the encoder of a captioner to go on from; that of ImageNet without one."""
+    from models.captioner import IMAGENET, CaptionerConfig
+
+    if captioner is None:
+        return IMAGENET
+    return CaptionerConfig.read(captioner).encoder_weights(captioner)
 
 
 def corpus(options: argparse.Namespace) -> int:
@@ -92,6 +105,22 @@ def corpus(options: argparse.Namespace) -> int:
     return COMPLETE
 
 
+def scene(options: argparse.Namespace) -> int:
+    """Teach a captioner to give pages, blanks and test charts no caption."""
+    start_tensorflow()
+    from batch.scene import teach_scenes
+
+    folder = captioner_folder(options.captioner)
+    keep_out_of(options.photos, {"FEATURES": options.features, "CAPTIONER": folder})
+    found = _corpus(options, language_of(folder))
+    train, dev = (
+        [os.path.join(options.photos, photo.path) for photo in split]
+        for split in (found.train, found.dev)
+    )
+    print(teach_scenes(folder, train, dev, options.features))
+    return COMPLETE
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Score a captioner on photos that people have captioned."""
     start_tensorflow()
@@ -104,6 +133,19 @@ def evaluate(options: argparse.Namespace) -> int:
     places = Places(options.photos, options.features, options.out)
     print(score_captioner(folder, photos, places, _search(options), _teller(options)))
     print(f"\n{printable(options.out)}/index.html shows them, scored.csv has a row a photo")
+    return COMPLETE
+
+
+def calibrate(options: argparse.Namespace) -> int:
+    """Fit a captioner's confidence to photos that people have captioned."""
+    start_tensorflow()
+    from batch.calibrate import calibrate as fit_confidence
+    from batch.calibrate import table
+
+    folder = captioner_folder(options.captioner)
+    photos = _corpus(options, language_of(folder)).dev
+    found = fit_confidence(folder, photos, options.photos, options.features, _teller(options))
+    print(f"{table(found)}\n\n{printable(folder)}/confidence.json")
     return COMPLETE
 
 

@@ -1,9 +1,10 @@
 """Score a captioner on photos that people have captioned, and show where it does well or badly.
 
-Writes scores.json, scored.csv with a row a photo, and index.html to look at.
+Writes scores.json, scored.csv with a row a photo, index.html to look at, and confidence.png.
 """
 
 import csv
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,12 @@ from batch.config import keep_out_of
 from batch.corpora.corpus import CaptionedPhoto, Problem, Tell, stop
 from batch.damage import PhotoError
 from batch.errors import ArchiveError
-from batch.judge import Evaluation, Judged, judge
-from batch.pages import Card, Section, evaluation_page, picture_of
+from batch.evaluation import FAULTS, Evaluation, Judged
+from batch.figures import save
+from batch.judge import judge
+from batch.pages import Card, Plot, Section, evaluation_page, picture_of
 from batch.photos import read_bytes
+from batch.reliability import DRAWINGS, Reliability, as_address, draw
 from batch.scan import Photo
 from manifests.durable import atomic_write, write_json
 from manifests.record import Record
@@ -28,7 +32,8 @@ from manifests.text import escape_cell
 from models.captioner import captioner_fingerprint
 
 SHOWN = 12  # photos in each section of the page
-COLUMNS = ("path", "caption", "confidence", "CIDEr", "references")
+EXAMPLES = 4  # photos in each section of what is wrong
+COLUMNS = ("path", "caption", "confidence", "CIDEr", "kinds", "faults", "references")
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def _caption(
         for shard in stage.caption_shards(waiting, {}):
             for record in shard.records:
                 path = os.fsdecode(record.raw_path)
-                if record.caption is None:
+                if record.failed:
                     tell(Problem(os.path.join(folder, path), "", str(record.error)))
                 else:
                     found[path] = record
@@ -99,12 +104,28 @@ def _write(evaluation: Evaluation, folder: str, out: str) -> None:
     page = evaluation_page(
         f"{evaluation.captioner} on {len(evaluation.photos):,} photos",
         evaluation.language,
-        evaluation.shown_scores(),
-        evaluation.facts(),
-        _sections(evaluation.photos, folder),
+        evaluation.tables(),
+        _draw(evaluation.reliability, out),
+        [*_sections(evaluation.photos, folder), *_examples(evaluation, folder)],
     )
     with atomic_write(Path(out, "index.html")) as file:
         file.write(page.encode())
+
+
+def _draw(reliability: Reliability | None, out: str) -> list[Plot]:
+    """Draw what there is of confidence: as confidence.png, and for the page."""
+    if reliability is None:
+        return []
+    try:
+        save(draw(reliability, *DRAWINGS.values()), os.path.join(out, "confidence.png"))
+    except ImportError:
+        text = "no confidence.png: matplotlib is not installed (pip install matplotlib)"
+        logging.getLogger(__name__).warning(text)
+        return []
+    return [
+        Plot(told, *(as_address(draw(reliability, each, dark=dark)) for dark in (False, True)))
+        for told, each in DRAWINGS.items()
+    ]
 
 
 def _write_captions(path: Path, photos: Iterable[Judged]) -> None:
@@ -118,7 +139,9 @@ def _write_captions(path: Path, photos: Iterable[Judged]) -> None:
 def _row(photo: Judged) -> list[str]:
     references = " | ".join(photo.references)
     numbers = [f"{photo.confidence:.3f}", f"{photo.cider:.1f}"]
-    return [escape_cell(photo.path), escape_cell(photo.caption), *numbers, escape_cell(references)]
+    told = [" ".join(photo.kinds), " ".join(sorted(photo.faults))]
+    names = [escape_cell(photo.path), escape_cell(photo.caption)]
+    return [*names, *numbers, *told, escape_cell(references)]
 
 
 def _sections(photos: Sequence[Judged], folder: str) -> list[Section]:
@@ -133,6 +156,22 @@ def _sections(photos: Sequence[Judged], folder: str) -> list[Section]:
         _section("Median", "around the middle", middle[start : start + size], folder),
         _section("Worst", "the lowest first", worst[::-1], folder),
     ]
+
+
+def _examples(evaluation: Evaluation, folder: str) -> list[Section]:
+    """Choose a few photos of each fault, and of those that were taken for no scene."""
+    photos = evaluation.photos
+    sections = [
+        _section(
+            FAULTS[fault],
+            f"{share:.1%} of the captions, {people:.1%} of people's",
+            [photo for photo in photos if fault in photo.faults][:EXAMPLES],
+            folder,
+        )
+        for fault, (share, people) in evaluation.faults.items()
+    ]
+    refused = [photo for photo in photos if not photo.caption][:EXAMPLES]
+    return [*sections, _section("Taken for no scene", "without a caption", refused, folder)]
 
 
 def _section(heading: str, note: str, photos: Iterable[Judged], folder: str) -> Section:

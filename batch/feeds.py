@@ -1,5 +1,7 @@
 """Training batches: which photos and captions a step sees follows from the seed and the step."""
 
+import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +13,7 @@ from PIL import Image
 from batch.damage import PhotoError
 from batch.encode import THREADS, batched
 from batch.errors import ArchiveError
-from batch.features import SHARD_PHOTOS, FeatureCache
+from batch.features import SHAPE, SHARD_PHOTOS, FeatureCache
 from batch.photos import open_upright, read_bytes
 from batch.recipe import Recipe
 from models.encoder import IMAGE_SIZE
@@ -19,6 +21,7 @@ from models.merge_decoder import pool_photo
 from models.vocabulary import Vocabulary
 
 AHEAD = 4  # batches made before they are asked for
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green, blue: ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,25 @@ Look = Callable[[Sequence[TrainingPhoto], Any], np.ndarray]
 """Photos and a random generator -> what the model sees of them."""
 
 
-def from_cache(cache: FeatureCache) -> Look:
-    """See photos as their cached features, float16 (photos, 8, 8, 2048)."""
+def from_cache(cache: FeatureCache, photos: Sequence[TrainingPhoto]) -> Look:
+    """See photos as their cached features, float16 (photos, 8, 8, 2048).
+
+    They are read once where that takes no more than a third of the machine's memory: 256 KiB a
+    photo.
+    """
+    if 2 * math.prod(SHAPE) * len(photos) < _memory() / 3:
+        return from_memory(cache, photos)
 
     def look(photos: Sequence[TrainingPhoto], _: Any) -> np.ndarray:
         features = read_all(cache, photos)
         return np.stack([features[photo.photo_id] for photo in photos])
 
     return look
+
+
+def _memory() -> int:
+    """Tell how many bytes of memory the machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def read_all(cache: FeatureCache, photos: Sequence[TrainingPhoto]) -> dict[str, np.ndarray]:
@@ -55,29 +69,38 @@ def read_all(cache: FeatureCache, photos: Sequence[TrainingPhoto]) -> dict[str, 
     return features
 
 
-def from_memory(cache: FeatureCache, photos: Sequence[TrainingPhoto]) -> Look:
-    """See photos as their pooled features, float32 (photos, 2048), read once: 4 KiB a photo."""
-    pooled = {
-        photo_id: pool_photo(grid).astype(np.float16)
+def from_memory(
+    cache: FeatureCache, photos: Sequence[TrainingPhoto], *, pooled: bool = False
+) -> Look:
+    """See photos as their features, or these `pooled` (photos, 2048), read once: float16."""
+
+    def kept(grid: np.ndarray) -> np.ndarray:
+        return pool_photo(grid).astype(np.float16) if pooled else grid
+
+    features = {
+        photo_id: kept(grid)
         for batch in batched(photos, SHARD_PHOTOS)
         for photo_id, grid in read_all(cache, batch).items()
     }
 
     def look(photos: Sequence[TrainingPhoto], _: Any) -> np.ndarray:
-        return np.stack([pooled[photo.photo_id] for photo in photos]).astype(np.float32)
+        return np.stack([features[photo.photo_id] for photo in photos])
 
     return look
 
 
-def from_files(smallest_crop: float) -> Look:
-    """See photos as uint8 pixels (photos, 299, 299, 3), mirrored by halves, cropped a little."""
+def from_files(smallest_crop: float, colour: float = 0.0) -> Look:
+    """See photos as uint8 pixels (photos, 299, 299, 3), mirrored by halves, cropped a little.
+
+    Brightness, saturation and contrast are changed by a factor of up to 1 ± `colour`.
+    """
 
     def look(photos: Sequence[TrainingPhoto], random: Any) -> np.ndarray:
-        draws = random.random((len(photos), 4))
+        draws = random.random((len(photos), 7))
         with Parallel(n_jobs=THREADS, prefer="threads") as parallel:
             return np.stack(
                 parallel(
-                    delayed(_augmented)(photo.location, draw, smallest_crop)
+                    delayed(_augmented)(photo.location, draw, smallest_crop, colour)
                     for photo, draw in zip(photos, draws, strict=True)
                 )
             )
@@ -85,8 +108,8 @@ def from_files(smallest_crop: float) -> Look:
     return look
 
 
-def _augmented(location: str, draw: np.ndarray, smallest_crop: float) -> np.ndarray:
-    """Crop, squash and maybe mirror a photo as four numbers in [0, 1) decide."""
+def _augmented(location: str, draw: np.ndarray, smallest_crop: float, colour: float) -> np.ndarray:
+    """Crop, squash, maybe mirror and recolour a photo as seven numbers in [0, 1) decide."""
     try:
         image = open_upright(read_bytes(location), 2 * IMAGE_SIZE)
     except PhotoError as error:
@@ -97,8 +120,20 @@ def _augmented(location: str, draw: np.ndarray, smallest_crop: float) -> np.ndar
     box = (left, top, left + width, top + height)
     size = (IMAGE_SIZE, IMAGE_SIZE)
     square = image.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
-    pixels = np.asarray(square, np.uint8)
+    pixels = _recoloured(np.asarray(square, np.uint8), 1 + colour * (2 * draw[4:] - 1))
     return pixels[:, ::-1] if draw[3] < 0.5 else pixels
+
+
+def _recoloured(pixels: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Multiply brightness, saturation and contrast of (height, width, 3) uint8 by three factors."""
+    if (factors == 1).all():
+        return pixels
+    brightness, saturation, contrast = factors.astype(np.float32)
+    bright = pixels * brightness
+    grey = bright @ _LUMA
+    mean = grey.mean()
+    vivid = grey[..., None] + saturation * (bright - grey[..., None])
+    return np.clip(mean + contrast * (vivid - mean), 0, 255).astype(np.uint8)
 
 
 def steps_a_pass(photos: Sequence[TrainingPhoto], recipe: Recipe, phase: int) -> int:

@@ -1,91 +1,22 @@
-"""Judge captions: scores against what people wrote, and how much the captions repeat each other."""
+"""Judge captions: scores against what people wrote, also by kind of photo, and their faults."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+
+import numpy as np
 
 from batch.corpora.corpus import CaptionedPhoto
+from batch.evaluation import Evaluation, Judged, KindScores
+from batch.kinds import photo_kinds
+from batch.reliability import Reliability
+from batch.variety import variety
 from manifests.record import Record
 from models.captioner import Captioner
 from models.characters import character_scores
+from models.confidence import acceptable
+from models.degenerate import Fault, find_faults, has_rules
 from models.meteor import meteor
 from models.metrics import is_language, score, splitter
-from models.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A photo's caption beside what people wrote of it; `cider` is times 100."""
-
-    path: str
-    caption: str
-    confidence: float
-    cider: float
-    references: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Variety:
-    """How much captions repeat each other: a captioner may score well and say little."""
-
-    distinct: float  # captions that differ, as a share of all
-    most_frequent: str
-    most_frequent_share: float
-    words_used: int
-    words_known: int
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What an evaluation found; scores are times 100, METEOR None where it cannot be had."""
-
-    captioner: str
-    fingerprint: str
-    language: str
-    search: str
-    splitter: str
-    scores: Mapping[str, float | None]
-    variety: Variety
-    photos: tuple[Judged, ...] = field(repr=False)
-
-    def shown_scores(self) -> dict[str, str]:
-        """Give the scores as text; a dash where there is none."""
-        return {k: "-" if v is None else f"{v:.1f}" for k, v in self.scores.items()}
-
-    def facts(self) -> dict[str, str]:
-        """Tell what was scored and how, as text by name."""
-        v = self.variety
-        return {
-            "Captioner": f"{self.captioner} ({self.fingerprint})",
-            "Search": self.search,
-            "Words split by": self.splitter,
-            "Photos": f"{len(self.photos):,}",
-            "Distinct captions": f"{v.distinct:.1%}",
-            "Most frequent": f"{v.most_frequent} ({v.most_frequent_share:.1%} of the photos)",
-            "Words used": f"{v.words_used:,} of {v.words_known:,} known",
-        }
-
-    def __str__(self) -> str:
-        """Write a short table for a terminal."""
-        scores = self.shown_scores()
-        names = "  ".join(f"{name:>6}" for name in scores)
-        values = "  ".join(f"{value:>{max(6, len(name))}}" for name, value in scores.items())
-        facts = [f"{name:<18}{value}" for name, value in self.facts().items()]
-        return "\n".join([names, values, "", *facts])
-
-    def as_json(self) -> dict[str, Any]:
-        """Give all but the photos as scores.json holds it."""
-        return {
-            "captioner": self.captioner,
-            "fingerprint": self.fingerprint,
-            "language": self.language,
-            "search": self.search,
-            "tokenizer": self.splitter,
-            "photos": len(self.photos),
-            "scores": {k: v if v is None else round(v, 2) for k, v in self.scores.items()},
-            "variety": asdict(self.variety),
-        }
 
 
 def judge(
@@ -94,12 +25,29 @@ def judge(
     photos: Sequence[CaptionedPhoto],
     captions: Mapping[str, Record],
 ) -> Evaluation:
-    """Score captions, rows by path, against what people wrote."""
+    """Score captions, rows by path, against what people wrote.
+
+    A photo without a caption, since the captioner holds it for no scene, counts as an empty one.
+    """
     config = captioner.config
     references = {photo.path: photo.captions for photo in photos}
     texts = {path: captions[path].caption or "" for path in references}
     split = splitter(config.language)
     found = score(texts, references, split.split)
+    faults = _find_faults(list(texts.values()), captioner)
+    judged = tuple(
+        Judged(
+            path,
+            texts[path],
+            captions[path].confidence or 0.0,
+            100 * cider,
+            references[path],
+            photo_kinds(references[path], config.language),
+            wrong,
+        )
+        for (path, cider), wrong in zip(found.cider_by_photo.items(), faults, strict=True)
+    )
+    people = [first for first, *_ in references.values()]
     return Evaluation(
         captioner=config.name,
         fingerprint=fingerprint,
@@ -108,12 +56,11 @@ def judge(
         splitter=split.name,
         scores=found.as_dict() | _own_scores(config.language, texts, references),
         variety=variety(list(texts.values()), captioner.vocabulary),
-        photos=tuple(
-            Judged(
-                path, texts[path], captions[path].confidence or 0.0, 100 * cider, references[path]
-            )
-            for path, cider in found.cider_by_photo.items()
-        ),
+        people=variety(people, captioner.vocabulary),
+        faults=_shares(faults, _find_faults(people, captioner), config.language),
+        kinds=_by_kind(judged, config.language),
+        reliability=_reliability([photo for photo in judged if photo.caption]),
+        photos=judged,
     )
 
 
@@ -129,16 +76,55 @@ def _own_scores(
     return {}
 
 
-def variety(captions: Sequence[str], vocabulary: Vocabulary) -> Variety:
-    """Tell how much captions repeat each other."""
-    counts = Counter(captions)
-    [(most_frequent, times)] = counts.most_common(1)
-    return Variety(
-        distinct=len(counts) / len(captions),
-        most_frequent=most_frequent,
-        most_frequent_share=times / len(captions),
-        words_used=len(
-            {word for caption in counts for word in vocabulary.tokenizer.split(caption)}
-        ),
-        words_known=len(vocabulary) - vocabulary.specials,
-    )
+def _find_faults(captions: Sequence[str], captioner: Captioner) -> list[frozenset[Fault]]:
+    """Find what is degenerate in each of a set's captions."""
+    frequent = variety(captions, captioner.vocabulary).frequent
+    split, longest = captioner.vocabulary.tokenizer.split, captioner.config.search.max_length
+
+    def faults(caption: str) -> Iterator[Fault]:
+        yield from find_faults(caption, captioner.config.language)
+        if caption in frequent:
+            yield Fault.FREQUENT
+        if len(split(caption)) >= longest:
+            yield Fault.CUT
+
+    return [frozenset(faults(caption)) for caption in captions]
+
+
+def _shares(
+    own: Sequence[frozenset[Fault]], people: Sequence[frozenset[Fault]], language: str
+) -> dict[Fault, tuple[float, float]]:
+    """Give the share of captions with each fault, as far as a language has rules, and people's."""
+    blind = set() if has_rules(language) else {Fault.REPEATED_WORD, Fault.DANGLING_END}
+    return {
+        fault: (fmean(fault in each for each in own), fmean(fault in each for each in people))
+        for fault in Fault
+        if fault not in blind
+    }
+
+
+def _by_kind(photos: Sequence[Judged], language: str) -> list[KindScores]:
+    """Score the photos of each kind, the most frequent kind first."""
+    members: dict[str, list[Judged]] = {}
+    for photo in photos:
+        for kind in photo.kinds:
+            members.setdefault(kind, []).append(photo)
+    split = splitter(language).split
+    rows = []
+    for kind, some in sorted(members.items(), key=lambda item: -len(item[1])):
+        texts = {photo.path: photo.caption for photo in some}
+        bleu = score(texts, {photo.path: photo.references for photo in some}, split).bleu
+        cider = np.array([photo.cider for photo in some])
+        confidence = fmean(photo.confidence for photo in some)
+        chance = float(acceptable(cider).mean())
+        rows.append(
+            KindScores(kind, len(some), float(cider.mean()), 100 * bleu[3], confidence, chance)
+        )
+    return rows
+
+
+def _reliability(photos: Sequence[Judged]) -> Reliability | None:
+    if not photos:
+        return None
+    confidences = np.array([photo.confidence for photo in photos])
+    return Reliability.measure(confidences, np.array([photo.cider for photo in photos]))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import escape
 
 from batch.photos import open_upright
+from batch.tables import Table
 
 PICTURE = 320  # pixels, the longest side of a picture on a page
 _STYLE = """
@@ -30,12 +31,20 @@ h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; }
 small, dl, caption, th { color: var(--faint); }
 h2 small { font-weight: normal; font-size: .875rem; margin-left: .5rem; }
 .tables { display: flex; flex-wrap: wrap; gap: 1.5rem 3rem; align-items: flex-start; }
-table { border-collapse: collapse; flex: 0 1 auto; min-width: 0; font-size: .9375rem; }
+table { border-collapse: collapse; flex: 0 1 auto; min-width: 0; max-width: min(100%, 42rem);
+  font-size: .9375rem; }
 caption { text-align: start; padding-bottom: .375rem; font-size: .875rem; }
 th, td { padding: .25rem 0; border-top: 1px solid var(--line); vertical-align: top; }
-th { text-align: start; font-weight: normal; padding-right: 1.5rem; overflow-wrap: normal; }
-.scores { flex: 0 0 15rem; }
-.scores td { text-align: end; font-variant-numeric: tabular-nums; font-weight: 600; }
+th { text-align: start; font-weight: normal; padding-right: 1.5rem; white-space: nowrap; }
+thead th + th { text-align: end; padding: .25rem 0 .25rem .75rem; }
+.numbers td { text-align: end; font-variant-numeric: tabular-nums; font-weight: 600;
+  padding-left: .75rem; white-space: nowrap; }
+@media (max-width: 32rem) {
+  table { font-size: .8125rem; }
+  th { padding-right: .75rem; white-space: normal; overflow-wrap: normal; }
+}
+.plots { display: flex; flex-wrap: wrap; gap: 1rem; margin-top: 1.5rem; }
+.plots img { width: 30rem; max-width: 100%; border: 1px solid var(--line); border-radius: .5rem; }
 .photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr));
   gap: 1rem; margin: 0; padding: 0; list-style: none; }
 .tables + .photos { margin-top: 1.5rem; }
@@ -88,6 +97,15 @@ class Section:
     cards: Sequence[Card]
 
 
+@dataclass(frozen=True)
+class Plot:
+    """A drawing on a page, for light pages and for dark ones, as `data:` addresses."""
+
+    told: str  # to who cannot see it
+    light: str
+    dark: str
+
+
 def picture_of(data: bytes) -> str:
     """Make a small upright picture of a photo's bytes, as a `data:` address.
 
@@ -104,19 +122,20 @@ def picture_of(data: bytes) -> str:
 def evaluation_page(
     title: str,
     language: str,
-    scores: Mapping[str, str],
-    facts: Mapping[str, str],
+    tables: Iterable[Table],
+    plots: Sequence[Plot],
     sections: Iterable[Section],
 ) -> str:
     """Write the page of an evaluation; `language` is that of captions and references, as BCP 47."""
-    tables = _table("Scores, times 100", scores, "scores") + _table("What was scored", facts)
+    drawn = f'<div class="plots">\n{"".join(map(_plot, plots))}</div>\n' if plots else ""
     body = "".join(_section(section, language) for section in sections if section.cards)
-    return _document(title, tables, body)
+    return _document(title, "".join(map(_table, tables)), drawn + body)
 
 
 def captions_page(title: str, facts: Mapping[str, str], cards: Iterable[Card]) -> str:
     """Write the page of an archive's photos beside their captions, in the order given."""
-    return _document(title, _table("What is shown", facts), _cards(cards, ""))
+    shown = Table("What is shown", tuple(facts.items()))
+    return _document(title, _table(shown), _cards(cards, ""))
 
 
 def _document(title: str, tables: str, body: str) -> str:
@@ -139,12 +158,25 @@ def _document(title: str, tables: str, body: str) -> str:
 """
 
 
-def _table(caption: str, rows: Mapping[str, str], kind: str = "") -> str:
+def _table(table: Table) -> str:
+    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in table.header)
     lines = "".join(
-        f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>\n'
-        for name, value in rows.items()
+        f'<tr><th scope="row">{_text(name)}</th>'
+        f"{''.join(f'<td>{_text(value)}</td>' for value in values)}</tr>\n"
+        for name, *values in table.rows
     )
-    return f'<table class="{kind}">\n<caption>{_text(caption)}</caption>\n{lines}</table>\n'
+    return (
+        f'<table class="{"numbers" if table.numbers else ""}">\n'
+        f"<caption>{_text(table.caption)}</caption>\n"
+        f"{f'<thead><tr>{head}</tr></thead>' if head else ''}{lines}</table>\n"
+    )
+
+
+def _plot(plot: Plot) -> str:
+    return (
+        f'<picture><source srcset="{_text(plot.dark)}" media="(prefers-color-scheme: dark)">'
+        f'<img src="{_text(plot.light)}" alt="{_text(plot.told)}"></picture>\n'
+    )
 
 
 def _section(section: Section, language: str) -> str:

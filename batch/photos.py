@@ -75,7 +75,7 @@ def load(
         if needs_pixels(photo_id):
             with explained(data, photo.relative):
                 upright = formats.decode(image, orientation, 2 * size)
-                found = replace(found, pixels=_resize(upright, size))
+                found = replace(found, pixels=squashed(upright, size))
     except PhotoError as error:
         return replace(found, status=error.status, error=str(error))
     return found
@@ -97,7 +97,7 @@ def open_upright(data: bytes, min_size: int) -> Image.Image:
         return formats.decode(image, orientation, min_size)
 
 
-def _resize(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
+def squashed(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
     """Squash to (size, size, 3), antialiased.
 
     Bicubic after a box filter: as good to the eye as Lanczos, and a quarter of its time on a PNG of

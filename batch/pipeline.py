@@ -45,6 +45,7 @@ def run(config: Config) -> Summary:
                 results.keep(records)
                 new += records
                 summary.captioned += shard.captioned
+                summary.passed_over += shard.passed_over
                 summary.encoded += shard.encoded
             there = [*plan.kept, *new]
             absent, summary.moved = settle_absent(

@@ -19,7 +19,7 @@ class Plan:
     kept: tuple[Record, ...]
     absent: tuple[Record, ...]  # rows of the last run whose path was not among the photos found
     old: Mapping[bytes, Record]  # raw path -> the row of the last run, of those to do
-    known: Mapping[str, Record]  # photo identity -> a row that has its caption
+    known: Mapping[str, Record]  # photo identity -> a row that has its caption, or is no scene
 
 
 def make_plan(
@@ -51,7 +51,7 @@ def make_plan(
     known = {
         record.photo_id: _led_by(record, languages)
         for record in previous
-        if record.photo_id and record.caption and _says_all(record, languages)
+        if record.photo_id and record.answered and _says_all(record, languages)
     }
     return Plan(tuple(todo), tuple(kept), tuple(absent.values()), old, {} if overwrite else known)
 
@@ -61,11 +61,12 @@ def _is_done(record: Record, photo: Photo, retry_failed: bool, languages: Collec
         return False
     if record.status in FINAL:
         return not retry_failed
-    return not record.failed and record.caption is not None and _says_all(record, languages)
+    return not record.failed and record.answered and _says_all(record, languages)
 
 
 def _says_all(record: Record, languages: Collection[str]) -> bool:
-    return all(
+    """Tell whether a row has its caption in each language; what is no scene has none in any."""
+    return record.caption is None or all(
         any(each.language == language for each in record.languages) for language in languages
     )
 
@@ -105,17 +106,16 @@ def beside_others(record: Record, old: Record | None, language: str) -> Record:
 
 def _found_again(record: Record) -> Record:
     """Take back a photo that was missing, as it was."""
-    back = record.status is Status.MISSING
-    return replace(record, status=Status.CAPTIONED, error=None) if back else record
+    return record.as_answered() if record.status is Status.MISSING else record
 
 
 def carried(record: Record, old: Record | None) -> Record:
-    """Keep the old caption of a photo that could not be read this time, beside what went wrong.
+    """Keep what was said of a photo that could not be read this time, beside what went wrong.
 
     Not of one that was changing: its bytes may be another photo's by now.
     """
     passing = (Status.IO, Status.DENIED, Status.VANISHED)
-    if old is None or old.caption is None or record.status not in passing:
+    if old is None or not old.answered or record.status not in passing:
         return record
     return replace(
         old,

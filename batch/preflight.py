@@ -25,12 +25,13 @@ def describe(config: Config) -> str:
     results.claim(moved=config.moved)
     plan = plan_run(config, results.read(), summary)
     rate = results.rate() or PHOTOS_PER_SECOND
-    failed = sum(record.failed for record in plan.kept)
+    before = Counter("failed" if record.failed else record.status.value for record in plan.kept)
     lines = [
         f"photos found        {len(plan.todo) + len(plan.kept):>10,}",
         *(_formats(plan) if config.urls is None else ()),  # URLs end in anything
-        f"captioned before    {len(plan.kept) - failed:>10,}",
-        f"failed before       {failed:>10,}",
+        f"captioned before    {before['captioned']:>10,}",
+        f"not a scene before  {before['not_a_scene']:>10,}",
+        f"failed before       {before['failed']:>10,}",
         f"new or changed      {len(plan.todo):>10,}",
         f"cache now           {_size(config.features) / 1e9:>10,.2f} GB",
         f"cache to add        {len(plan.todo) * CACHE_BYTES / 1e9:>10,.2f} GB at most",

@@ -17,7 +17,8 @@ Architecture = Literal["attention", "merge"]
 class Phase:
     """Some passes over the training photos; an encoder rate of 0 leaves the encoder as it is.
 
-    The rate warms up and falls to zero over the phase, or with `constant` stays what it is.
+    The rate warms up and falls to zero over the phase, or with `constant` stays what it is. A phase
+    that leaves the encoder as it is after one that tuned it goes on with the pass that was kept.
     """
 
     passes: int
@@ -26,6 +27,8 @@ class Phase:
     tuned_after: str = ""  # the encoder's layer up to which it stays as it is
     constant: bool = False
     photos_a_step: int = 0  # the recipe's, where 0
+    self_critical: float = 0.0  # share of the loss, the rest is cross-entropy
+    samples: int = 5  # captions of a photo that are drawn to be criticised
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,12 @@ class Recipe:
     label_smoothing: float = 0.1
     attention_weight: float = 0.01
     weight_decay: float = 1e-4
+    averaging: float = 0.0  # of the moving average of the weights, what a step leaves; 0: none
     keep_passes: bool = False  # a captioner of each pass, not of the best one alone
     photos_a_step: int = 32
     captions_a_photo: int = 5
     smallest_crop: float = 0.75  # share of the photo's area
+    colour: float = 0.0  # brightness, saturation and contrast change by up to so much
     seed: int = 1
     phases: tuple[Phase, ...] = (Phase(5, 5e-4), Phase(7, 5e-4, 1e-4))
     search: SearchConfig = field(default_factory=SearchConfig)
@@ -63,11 +68,10 @@ class Recipe:
             raise ValueError(f"no architecture {self.architecture!r}")
         if self.architecture == "merge" and any(phase.encoder_rate for phase in self.phases):
             raise ValueError("the merge captioner is trained on features alone: no encoder_rate")
-        tuned = [phase.encoder_rate > 0 for phase in self.phases]
-        if tuned != sorted(tuned):
-            raise ValueError(
-                "an encoder that was tuned is tuned to the end: no later phase without"
-            )
+        if any(phase.encoder_rate and phase.self_critical for phase in self.phases):
+            raise ValueError("a self-critical phase leaves the encoder as it is: no encoder_rate")
+        if any(not 0 <= phase.self_critical < 1 or phase.samples < 2 for phase in self.phases):
+            raise ValueError("self_critical is at least 0 and below 1, samples at least 2")
         find_tokenizer(self.tokenizer)
 
     def decoder_config(self, vocabulary_size: int) -> DecoderConfig | MergeConfig:

@@ -22,8 +22,10 @@ class Summary:
     verb: str = "captioned"
     photos: int = 0
     captioned: int = 0  # by this run
+    passed_over: int = 0  # by this run, for want of a scene
     encoded: int = 0  # by this run; the features of the others were in the cache
-    unchanged: int = 0
+    unchanged: int = 0  # captions
+    not_a_scene: int = 0  # of all photos
     moved: int = 0
     missing: int = 0
     failed: Counter[str] = field(default_factory=Counter)
@@ -43,14 +45,15 @@ class Summary:
         there = [*new, *kept]
         self.photos = len(there)
         took_over = sum(record.status is Status.CAPTIONED for record in new) - self.captioned
-        self.unchanged = sum(not record.failed for record in kept) + took_over
+        self.unchanged = sum(record.status is Status.CAPTIONED for record in kept) + took_over
+        self.not_a_scene = sum(record.status is Status.NOT_A_SCENE for record in there)
         self.missing = sum(record.status is Status.MISSING for record in absent)
         self.failed = Counter(record.status.value for record in there if record.failed)
         self._end()
 
     def note_others(self, kept: Iterable[Record], captioner: str) -> None:
         """Note which of the unchanged rows are another captioner's than the one asked for."""
-        names = ((record.captioner or "").rpartition("@")[0] for record in kept if record.caption)
+        names = ((record.captioner or "").rpartition("@")[0] for record in kept if record.answered)
         self.others = Counter(name for name in names if name != captioner)
 
     def count_loaded(self, statuses: Mapping[str, int]) -> None:
@@ -77,8 +80,9 @@ class Summary:
 
     @property
     def done(self) -> int:
-        """Photos that this run captioned, or encoded where that was all it was for."""
-        return self.captioned if self.verb == "captioned" else self.encoded
+        """Photos that this run's captioner saw, or encoded where that was all it was for."""
+        captioning = self.verb == "captioned"
+        return self.captioned + self.passed_over if captioning else self.encoded
 
     @property
     def photos_per_second(self) -> float:
@@ -117,11 +121,12 @@ class Summary:
         cached = self.done - self.encoded
         note = f" ({cached:,} from cached features)" if cached > 0 else ""
         rate = f"{self.seconds:.0f} s ({self.photos_per_second:.1f} photos/s)"
-        return f"{self.done:,} {self.verb}{note} in {rate}"
+        return f"{self.done - self.passed_over:,} {self.verb}{note} in {rate}"
 
     def _others(self) -> list[tuple[int, str]]:
         return [
             (self.unchanged if self.done else 0, "unchanged"),
+            (self.not_a_scene, "not a scene"),
             (self.moved, "moved"),
             (self.missing, "missing"),
             (len(self.unlisted), "folders that cannot be listed"),

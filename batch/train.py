@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from tqdm import tqdm
 
+from batch.calibrate import FEWEST, calibrate, table
 from batch.config import keep_out_of, lasting
 from batch.corpora.corpus import CaptionedPhoto, Corpus, CorpusError, Problem, Tell, stop
 from batch.curves import write_curves
@@ -22,14 +23,18 @@ from batch.feeds import TrainingPhoto, tokens_of
 from batch.lock import locked
 from batch.photos import LoadedPhoto
 from batch.recipe import Recipe
+from batch.scene import end_training
 from batch.training import Progress, Training
 from models.captioner import (
+    DECODER_FILE,
     Captioner,
     CaptionerConfig,
+    captioner_fingerprint,
     fingerprint,
     make_decoder,
     weights_fingerprint,
 )
+from models.checkpoint import load_variables
 from models.encoder import build_encoder, load_encoder_weights, tune
 from models.glove import read_glove
 from models.metrics import splitter
@@ -46,6 +51,7 @@ class Sources:
     encoder: str = "imagenet"  # weights to start from
     glove: str | None = None  # a file of word vectors to start from
     tell: Tell = stop  # told of photos that cannot be learnt from
+    start: str | None = None  # a captioner's folder, whose words and decoder to go on from
 
 
 def train_captioner(recipe: Recipe, sources: Sources, features: str, out: str) -> str:
@@ -61,6 +67,10 @@ def train_captioner(recipe: Recipe, sources: Sources, features: str, out: str) -
     with locked(out):
         training.run()
         write_curves(training.progress.history, out, recipe.name)
+        end_training(out, training.train, training.dev, features)
+        if len(training.dev) >= FEWEST:
+            found = calibrate(out, sources.corpus.dev, sources.photos, features, sources.tell)
+            tqdm.write(table(found))
         Path(out, "card.md").write_text(card(training, sources.encoder), encoding="utf-8")
     best = max(training.progress.history, key=lambda row: row["CIDEr"])
     return f"{recipe.name}: CIDEr {best['CIDEr']}, BLEU-4 {best['BLEU-4']} on dev: {out}"
@@ -91,12 +101,7 @@ def prepare(recipe: Recipe, sources: Sources, cache: FeatureCache, out: str) -> 
     splitter(recipe.language)  # what the passes are scored by is there, or is told of now
     photos, identities = sources.photos, _identify(sources, cache, encoder)
     corpus = _sound(sources, identities)
-    vocabulary = Vocabulary.from_captions(
-        corpus.captions(),
-        recipe.min_count,
-        find_tokenizer(recipe.tokenizer),
-        unknown=recipe.unknown,
-    )
+    vocabulary = _vocabulary(recipe, sources, corpus)
     config = CaptionerConfig(
         recipe.name,
         recipe.language,
@@ -108,6 +113,8 @@ def prepare(recipe: Recipe, sources: Sources, cache: FeatureCache, out: str) -> 
         seen_through=weights_fingerprint(sources.encoder),
     )
     decoder = make_decoder(config)
+    if sources.start:
+        load_variables(decoder.weights, Path(sources.start, DECODER_FILE))
     if sources.glove:
         _start_from(sources.glove, vocabulary, decoder.embedding, tuned=recipe.tune_vectors)
 
@@ -133,6 +140,15 @@ def prepare(recipe: Recipe, sources: Sources, cache: FeatureCache, out: str) -> 
         out,
         Progress(made_of=_made_of(recipe, sources, corpus, identities)),
     )
+
+
+def _vocabulary(recipe: Recipe, sources: Sources, corpus: Corpus) -> Vocabulary:
+    """Take the words of the captioner to start from, or else of the captions to learn from."""
+    if sources.start:
+        return Captioner.load(sources.start).vocabulary
+    tokenizer = find_tokenizer(recipe.tokenizer)
+    captions = corpus.captions()
+    return Vocabulary.from_captions(captions, recipe.min_count, tokenizer, unknown=recipe.unknown)
 
 
 def _identify(sources: Sources, cache: FeatureCache, encoder: keras.Model) -> dict[str, str]:
@@ -191,8 +207,9 @@ def _made_of(
     """Tell trainings apart: a state goes on only with what it was made of."""
     photos = [(identities[p.path], p.captions) for p in (*corpus.train, *corpus.dev)]
     vectors = fingerprint([Path(sources.glove)]) if sources.glove else ""
+    start = captioner_fingerprint(sources.start) if sources.start else ""
     parts = (
         *(repr(recipe), str(len(corpus.train)), repr(photos)),
-        *(weights_fingerprint(sources.encoder), vectors),
+        *(weights_fingerprint(sources.encoder), vectors, start),
     )
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -6,18 +6,19 @@ interrupted goes on to the same result.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from tqdm import tqdm
 
 from batch.config import lasting
-from batch.encode import batched, encode_photos
+from batch.encode import batched, encode_photos, fill_cache
 from batch.errors import ArchiveError
-from batch.features import SHARD_PHOTOS, FeatureCache
+from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.feeds import (
     Look,
     TrainingPhoto,
@@ -30,11 +31,12 @@ from batch.feeds import (
 )
 from batch.recipe import Phase, Recipe
 from batch.scan import Photo
-from models.captioner import ENCODER_FILE, Captioner
-from models.checkpoint import load_state, read_progress, save_state
+from models.captioner import DECODER_FILE, ENCODER_FILE, Captioner, weights_fingerprint
+from models.checkpoint import load_state, load_variables, read_progress, save_state
 from models.encoder import tune
 from models.metrics import Scores, score, splitter
-from models.training import CaptionTrainer, make_optimizer, warmed_cosine
+from models.self_critical import SelfCritic
+from models.training import CaptionTrainer, averaged, make_optimizer, take_average, warmed_cosine
 
 STEPS_A_CHECKPOINT = 100
 
@@ -65,6 +67,7 @@ class Training:
     out: str
     progress: Progress = field(default_factory=Progress)
     _logs: Any = None
+    _cached: Look | None = None
 
     @property
     def state_file(self) -> str:
@@ -88,45 +91,80 @@ class Training:
         return saved
 
     def _run_phase(self, index: int, *, resume: bool) -> None:
-        phase = self.recipe.phases[index]
-        pass_steps = steps_a_pass(self.train, self.recipe, index)
-        trainer = self._trainer(phase, phase.passes * pass_steps)
-        variables = [*trainer.variables, *trainer.optimizer.variables]
+        phase, earlier = self.recipe.phases[index], self.recipe.phases[:index]
+        if not phase.encoder_rate and any(before.encoder_rate for before in earlier):
+            self._settle(decoder=not resume and earlier[-1].encoder_rate > 0)
+        steps = phase.passes * steps_a_pass(self.train, self.recipe, index)
+        trainer = self._trainer(phase, steps)
         if resume:
-            load_state(variables, self.state_file)
+            load_state(_state(trainer), self.state_file)
         else:
             self.progress.phase, self.progress.step = index, 0
-        steps = range(self.progress.step, phase.passes * pass_steps)
-        if not steps:
-            return
-        tuned = phase.encoder_rate > 0
-        look = self._look(tuned)
+        if self.progress.step < steps:
+            self._take_steps(trainer, index, range(self.progress.step, steps))
+        take_average(trainer)
+
+    def _settle(self, *, decoder: bool) -> None:
+        """Go on from the encoder that was kept, or the `decoder` too; see photos through it."""
+        weights = os.path.join(self.out, ENCODER_FILE)
+        load_variables(self.encoder.variables, weights)
+        if decoder:
+            load_variables(self.captioner.decoder.weights, os.path.join(self.out, DECODER_FILE))
+        root = os.path.dirname(self.cache.folder)
+        self.cache = open_cache(root, weights_fingerprint(weights), self.recipe.architecture)
+        photos = [*self.train, *self.dev]
+        with tqdm(total=len(photos), desc="encoding", unit="photo", disable=None) as bar:
+            encode = self.encoder.predict_on_batch
+            for loaded, _ in fill_cache(places(photos), self.cache, encode):
+                bar.update(len(loaded))
+        self._cached = None
+
+    def _take_steps(self, trainer: CaptionTrainer, index: int, steps: range) -> None:
+        pass_steps = steps_a_pass(self.train, self.recipe, index)
         bar = tqdm(total=steps.stop, initial=steps.start, desc=f"phase {index + 1}", disable=None)
-        for inputs, targets in feed(self.train, look, self.recipe, index, steps):
-            loss = float(trainer.train_on_batch(inputs, targets))
+        for batch in self._batches(index, steps):
+            loss = float(trainer.train_on_batch(*batch))
             self.progress.step += 1
             self.progress.loss += loss
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}")
             self._log({"loss": loss})
             if self.progress.step % pass_steps == 0:
-                self._end_pass(self.progress.loss / pass_steps, tuned)
+                with averaged(trainer):
+                    self._end_pass(self.progress.loss / pass_steps)
                 self.progress.loss = 0.0
             if self.progress.step % STEPS_A_CHECKPOINT == 0 or self.progress.step == steps.stop:
-                self._save(variables)
+                self._save(trainer)
         bar.close()
 
-    @cached_property
-    def _pooled(self) -> Look:
-        """What the phases of a merge training see, read once for all of them."""
-        return from_memory(self.cache, self.train)
+    def _batches(self, index: int, steps: range) -> Iterator[tuple[Any, ...]]:
+        """Give what each step learns from: inputs, targets, and weights where they differ."""
+        phase = self.recipe.phases[index]
+        batches = feed(self.train, self._look(phase), self.recipe, index, steps)
+        if not phase.self_critical:
+            yield from batches
+            return
+        critic = SelfCritic(
+            self.captioner.decoder,
+            [photo.tokens for photo in self.train],
+            self.captioner.vocabulary.unsayable,
+            share=phase.self_critical,
+            samples=phase.samples,
+        )
+        for step, (inputs, targets) in zip(steps, batches, strict=True):
+            random = np.random.default_rng([self.recipe.seed, index, step, 2])
+            yield critic.criticise(inputs, targets, random)
+            self._log({"reward": critic.reward})
 
-    def _look(self, tuned: bool) -> Look:
-        if tuned:
-            return from_files(self.recipe.smallest_crop)
-        if self.recipe.architecture == "merge":
-            return self._pooled
-        return from_cache(self.cache)
+    def _look(self, phase: Phase) -> Look:
+        """Say how a phase sees photos; what is cached is read once for several phases."""
+        if phase.encoder_rate:
+            return from_files(self.recipe.smallest_crop, self.recipe.colour)
+        if self._cached is None:
+            merge = self.recipe.architecture == "merge"
+            read = partial(from_memory, pooled=True) if merge else from_cache
+            self._cached = read(self.cache, self.train)
+        return self._cached
 
     def _trainer(self, phase: Phase, steps: int) -> CaptionTrainer:
         tuned = self.encoder if phase.encoder_rate else None
@@ -134,12 +172,13 @@ class Training:
         trainer = CaptionTrainer(
             self.captioner.decoder,
             tuned,
-            label_smoothing=self.recipe.label_smoothing,
+            label_smoothing=0.0 if phase.self_critical else self.recipe.label_smoothing,
             attention_weight=self.recipe.attention_weight,
         )
         optimizer = make_optimizer(
             phase.rate if phase.constant else warmed_cosine(phase.rate, steps),
             weight_decay=self.recipe.weight_decay,
+            averaging=self.recipe.averaging,
             encoder_variables=tuple(tuned.trainable_variables) if tuned else (),
             encoder_scale=phase.encoder_rate / phase.rate,
         )
@@ -147,29 +186,35 @@ class Training:
         trainer.compile(optimizer=optimizer)
         return trainer
 
-    def _end_pass(self, loss: float, tuned: bool) -> None:
+    def _end_pass(self, loss: float) -> None:
         """Caption the dev photos, score, note it, and keep the captioner where it is the best."""
-        scores = self.validate(tuned)
+        scores = self.validate()
         row = {"phase": self.progress.phase + 1, "step": self.progress.step, "loss": round(loss, 4)}
         row |= {name: round(value, 2) for name, value in scores.as_dict().items()}
         self.progress.history.append(row)
         self._log(scores.as_dict())
         tqdm.write(" ".join(f"{name}={value}" for name, value in row.items()))
         if self.recipe.keep_passes:
-            self._keep(tuned, os.path.join(self.out, f"pass-{len(self.progress.history):02d}"))
+            self._keep(os.path.join(self.out, f"pass-{len(self.progress.history):02d}"))
         if scores.cider > self.progress.best:
             self.progress.best = scores.cider
-            self._keep(tuned, self.out)
+            self._keep(self.out)
 
-    def _keep(self, tuned: bool, folder: str) -> None:
-        """Save the captioner as it is now; a tuned encoder goes into its folder."""
+    @property
+    def _tunes(self) -> bool:
+        """Whether the phase that runs trains the encoder."""
+        return self.recipe.phases[self.progress.phase].encoder_rate > 0
+
+    def _keep(self, folder: str) -> None:
+        """Save the captioner as it is now; an encoder that was tuned goes into its folder."""
         config = self.captioner.config
-        if tuned:
+        own = any(phase.encoder_rate for phase in self.recipe.phases[: self.progress.phase + 1])
+        if own:
             config = replace(config, encoder=ENCODER_FILE, seen_through="")
         else:
             config = replace(config, encoder=lasting(config.encoder_weights(self.out), folder))
         captioner = Captioner(config, self.captioner.vocabulary, self.captioner.decoder)
-        captioner.save(folder, self.encoder if tuned else None)
+        captioner.save(folder, self.encoder if own else None)
 
     def _log(self, values: Mapping[str, float]) -> None:
         """Add points to the TensorBoard logs, by the step since the training began."""
@@ -185,24 +230,32 @@ class Training:
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
-    def validate(self, tuned: bool) -> Scores:
+    def validate(self) -> Scores:
         """Caption the dev photos as a user would and score them."""
         split = splitter(self.recipe.language).split
-        return score(caption_photos(self, tuned), self.references, split)
+        return score(self._captions(), self.references, split)
 
-    def _save(self, variables: Sequence[Any]) -> None:
-        save_state(variables, self.state_file, json.dumps(vars(self.progress)))
+    def _captions(self) -> dict[str, str]:
+        """Caption the dev photos: from the cache, or through the encoder as it is now."""
+        captions: dict[str, str] = {}
+        for chunk in batched(self.dev, SHARD_PHOTOS):
+            if self._tunes:
+                features = encode_photos(places(chunk), self.encoder.predict_on_batch)
+            else:
+                features = read_all(self.cache, chunk)
+            texts = self.captioner.caption([features[photo.photo_id] for photo in chunk])
+            captions |= {p.location: c.text for p, c in zip(chunk, texts, strict=True)}
+        return captions
+
+    def _save(self, trainer: CaptionTrainer) -> None:
+        save_state(_state(trainer), self.state_file, json.dumps(vars(self.progress)))
 
 
-def caption_photos(training: Training, tuned: bool) -> dict[str, str]:
-    """Caption the dev photos: from the cache, or through the encoder as it is now."""
-    captions: dict[str, str] = {}
-    for chunk in batched(training.dev, SHARD_PHOTOS):
-        if tuned:
-            photos = [Photo(*os.path.split(photo.location), 0, 0) for photo in chunk]
-            features = encode_photos(photos, training.encoder.predict_on_batch)
-        else:
-            features = read_all(training.cache, chunk)
-        texts = training.captioner.caption([features[photo.photo_id] for photo in chunk])
-        captions |= {p.location: c.text for p, c in zip(chunk, texts, strict=True)}
-    return captions
+def places(photos: Iterable[TrainingPhoto]) -> list[Photo]:
+    """Give photos as the loader takes them."""
+    return [Photo(*os.path.split(photo.location), 0, 0) for photo in photos]
+
+
+def _state(trainer: CaptionTrainer) -> list[Any]:
+    """Give all the variables that a training goes on from."""
+    return [*trainer.variables, *trainer.optimizer.variables]

@@ -1,15 +1,16 @@
 """The record of one photo: a row of the manifest."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 
 class Status(StrEnum):
     """What became of a photo. The list is closed: a manifest holds no other status."""
 
     CAPTIONED = "captioned"
+    NOT_A_SCENE = "not_a_scene"
     UNREADABLE = "unreadable"
     TRUNCATED = "truncated"
     TOO_LARGE = "too_large"
@@ -25,6 +26,9 @@ FINAL: Final = frozenset(
     {Status.UNREADABLE, Status.TRUNCATED, Status.TOO_LARGE, Status.UNSUPPORTED}
 )
 """The failures that stay as they are until the photo's bytes change: no need to try again."""
+
+NO_SCENE: Final = "looks like a page, a blank or a test chart, not a scene"
+"""What the row of a photo without a scene says, in place of a caption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,19 @@ class Record:
 
     @property
     def failed(self) -> bool:
-        """Whether the photo is there and yet has no caption."""
-        return self.status not in (Status.CAPTIONED, Status.MISSING)
+        """Whether the photo is there, and no captioner could see it this time."""
+        return self.status not in (Status.CAPTIONED, Status.NOT_A_SCENE, Status.MISSING)
+
+    @property
+    def answered(self) -> bool:
+        """Whether a captioner has seen the photo: it has a caption, or was found to be no scene."""
+        return self.captioner is not None
+
+    def as_answered(self) -> Self:
+        """Give the row as the captioner left it, whatever has become of its photo since."""
+        if self.caption is None:
+            return replace(self, status=Status.NOT_A_SCENE, error=NO_SCENE)
+        return replace(self, status=Status.CAPTIONED, error=None)
 
 
 def languages_of(records: Iterable[Record]) -> tuple[str, ...]:

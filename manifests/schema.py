@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from manifests.errors import ManifestError
 
-VERSION: Final = 2  # 2: columns for several languages; a manifest without them is still 1
+VERSION: Final = 3
+"""2 has columns for several languages, 3 photos that are no scenes; what has neither is still 1."""
 
 _VERSION_KEY: Final = b"photo_captions.schema"
 _ARCHIVE_KEY: Final = b"photo_captions.archive"
@@ -70,11 +71,17 @@ def _with_languages(languages: Sequence[str]) -> pa.Schema:
     return pa.schema([*SCHEMA, *added])
 
 
-def schema_for(archive: str, languages: Sequence[str] = ()) -> pa.Schema:
-    """Return the schema with its version and the archive in the metadata."""
+def schema_for(
+    archive: str, languages: Sequence[str] = (), *, no_scenes: bool = False
+) -> pa.Schema:
+    """Return the schema with its version and the archive in the metadata.
+
+    `no_scenes` says that some rows have the status `not_a_scene`, which older readers don't know.
+    """
+    version = VERSION if no_scenes else 2 if languages else 1
     return _with_languages(languages).with_metadata(
         {
-            _VERSION_KEY: str(2 if languages else 1).encode(),
+            _VERSION_KEY: str(version).encode(),
             # The root's name may hold bytes that are no text, as os.fsdecode gives them.
             _ARCHIVE_KEY: archive.encode("utf-8", "surrogateescape"),
         }
@@ -96,7 +103,7 @@ def check_schema(path: Path, schema: pa.Schema) -> None:
             f"it was made by a newer version of this program (schema {int(version)})",
             "Update the program, or write to another folder",
         )
-    ours = version in (b"1", b"2") and _ARCHIVE_KEY in metadata
+    ours = version in (b"1", b"2", b"3") and _ARCHIVE_KEY in metadata
     if not (ours and schema.equals(_with_languages(languages_in(schema)))):
         raise ManifestError(
             path,

@@ -4,12 +4,12 @@ config.json          format, name, language, encoder, decoder sizes, search
 vocabulary.txt       one word a line
 decoder.weights.h5   arrays by name
 encoder.weights.h5   where it brings its own; else config.json names the encoder's weights
+confidence.json      where it was calibrated: how a search turns into a confidence
 card.md              what it was made from and what it can do, for people
 """
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -20,14 +20,16 @@ import keras
 import numpy as np
 
 from models.attention_decoder import AttentionDecoder, DecoderConfig
+from models.calibration import CONFIDENCE_FILE, Calibration, Head, Hypothesis
 from models.checkpoint import load_variables, save_variables
 from models.encoder import FEATURES, GRID, PREPROCESSING, build_encoder, load_encoder_weights
 from models.errors import CheckpointError
 from models.merge_decoder import MergeConfig, MergeDecoder, pool_photo
+from models.scene import SCENE_FILE
 from models.search import IMPOSSIBLE, CaptionSearch, SearchConfig
 from models.tokenizers import find_tokenizer
 from models.tutorial_decoder import TutorialConfig, TutorialDecoder
-from models.vocabulary import PAD, START, Vocabulary
+from models.vocabulary import START, Vocabulary
 
 FORMAT = 1
 IMAGENET = "imagenet"  # an encoder by name: Keras downloads its weights
@@ -94,25 +96,33 @@ class CaptionerConfig:
 class Caption:
     """A caption and how likely the captioner holds it.
 
-    `log_prob` is the sum over its tokens, `<end>` too; `confidence` is the geometric mean of their
-    probabilities, in (0, 1]; `alternatives` are the other beams, the likeliest first.
+    `log_prob` is the sum over its tokens, `<end>` too; `confidence` is the probability that the
+    caption is acceptable, or, of a captioner that was not calibrated, the geometric mean of the
+    tokens' probabilities, both in [0, 1]; `alternatives` are the other beams, the likeliest first;
+    `words` are the caption's as the vocabulary has them.
     """
 
     text: str
     log_prob: float
     confidence: float
     alternatives: tuple[str, ...]
+    words: tuple[str, ...] = ()
 
 
 class Captioner:
-    """A decoder, its vocabulary and its search."""
+    """A decoder, its vocabulary and its search; how sure to be of what they find."""
 
     def __init__(
-        self, config: CaptionerConfig, vocabulary: Vocabulary, decoder: AnyDecoder
+        self,
+        config: CaptionerConfig,
+        vocabulary: Vocabulary,
+        decoder: AnyDecoder,
+        calibration: Calibration | None = None,
     ) -> None:
         self.config = config
         self.vocabulary = vocabulary
         self.decoder = decoder
+        self.calibration = calibration
 
     @classmethod
     def load(cls, folder: str, **search: Any) -> "Captioner":
@@ -125,7 +135,7 @@ class Captioner:
         vocabulary = _read_vocabulary(folder, config)
         decoder = make_decoder(config)
         load_variables(decoder.weights, Path(folder, DECODER_FILE))
-        return cls(config, vocabulary, decoder)
+        return cls(config, vocabulary, decoder, Calibration.read(folder))
 
     def save(self, folder: str, encoder: keras.Model | None = None, *, half: bool = True) -> None:
         """Write the folder, in half precision by default, the encoder too where one is given."""
@@ -135,8 +145,10 @@ class Captioner:
         save_variables(self.decoder.weights, home / DECODER_FILE, half=half)
         if encoder is not None:
             save_variables(encoder.weights, home / ENCODER_FILE, half=half)
-        config = json.dumps(asdict(self.config), indent=2, ensure_ascii=False)
-        (home / CONFIG_FILE).write_text(f"{config}\n", encoding="utf-8")
+        (home / CONFIDENCE_FILE).unlink(missing_ok=True)  # it may be of other weights
+        if self.calibration:
+            _write_json(home / CONFIDENCE_FILE, self.calibration.as_json())
+        _write_json(home / CONFIG_FILE, asdict(self.config))
 
     def caption(self, features: Photos) -> list[Caption]:
         """Caption photos by their features (8, 8, 2048) each, any number, any float type.
@@ -194,15 +206,21 @@ class Captioner:
     def _draws(self, features: Photos) -> np.ndarray:
         """Give the numbers that sampling draws by: they follow from the seed and the photo."""
         search = self.config.search
-        return np.stack([_draw(photo, search.seed, search.max_length + 1) for photo in features])
+        draws = [_draw(photo, search.seed, search.max_length + 1) for photo in features]
+        return np.stack(draws)[:, None]  # one caption each
 
     def _write(self, beams: np.ndarray, log_probs: np.ndarray) -> Caption:
         others = beams[1:][log_probs[1:] > IMPOSSIBLE]
         text, *alternatives = dict.fromkeys(map(self.vocabulary.decode, [beams[0], *others]))
-        log_prob = float(log_probs[0])
-        tokens = max(1, int(np.count_nonzero(beams[0] != PAD)))
-        confidence = math.exp(log_prob / tokens)
-        return Caption(text, log_prob, confidence, tuple(alternatives))
+        found = Hypothesis(tuple(self.vocabulary.spell(beams[0])), float(log_probs[0]))
+        confidence = self._head.confidence(found) if self._head else found.geometric_mean
+        return Caption(text, found.log_prob, confidence, tuple(alternatives), found.words)
+
+    @cached_property
+    def _head(self) -> Head | None:
+        search = self.config.search
+        beams = search.num_beams > 1 and not search.temperature
+        return self.calibration.head(beams=beams) if self.calibration else None
 
 
 def make_decoder(config: CaptionerConfig) -> AnyDecoder:
@@ -232,7 +250,7 @@ def load_encoder(folder: str, *, bfloat16: bool = False) -> keras.Model:
 
 def captioner_fingerprint(folder: str) -> str:
     """Tell captioners apart, by the files that make one."""
-    names = (CONFIG_FILE, VOCABULARY_FILE, DECODER_FILE)
+    names = (CONFIG_FILE, VOCABULARY_FILE, DECODER_FILE, CONFIDENCE_FILE, SCENE_FILE)
     encoder = Path(CaptionerConfig.read(folder).encoder_weights(folder))
     paths = [*(Path(folder, name) for name in names), encoder]
     return fingerprint([path for path in paths if path.exists()])
@@ -272,6 +290,10 @@ def fingerprint(paths: Sequence[Path], *words: str) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
+
+
+def _write_json(path: Path, found: Mapping[str, Any]) -> None:
+    path.write_text(f"{json.dumps(found, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
 
 
 def _filled(kind: type[Any], found: Mapping[str, Any]) -> Any:

@@ -7,13 +7,13 @@ a comment marks each habit that the papers don't have. Scores depend on how word
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import accumulate, chain
 from operator import mul
 from statistics import fmean
-from typing import Final
+from typing import Any, Final
 
 from models.morphemes import morphemes, morphemes_name
 from models.tokens import TOKENIZER, tokenize
@@ -24,7 +24,7 @@ CIDER_SIGMA: Final = 6.0  # words: a caption so much too long or short keeps 61%
 
 Candidates = Mapping[str, str]  # photo to caption
 References = Mapping[str, Sequence[str]]  # photo to what people wrote of it
-Ngram = tuple[str, ...]
+Ngram = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Scores:
 class _Caption:
     """A caption's words, and how often each run of one to four of them occurs."""
 
-    words: list[str]
+    words: Sequence[Any]
     ngrams: Counter[Ngram]
 
 
@@ -123,7 +123,7 @@ def check_captions(candidates: Candidates, references: References) -> None:
             raise ValueError(f"{len(photos)} photo(s) with {fault}; the first is {photos[0]!r}")
 
 
-def _count(words: list[str]) -> _Caption:
+def _count(words: Sequence[Any]) -> _Caption:
     runs = (zip(*(words[i:] for i in range(n)), strict=False) for n in range(1, MAX_N + 1))
     return _Caption(words, Counter(chain.from_iterable(runs)))
 
@@ -182,7 +182,7 @@ def _rouge_l(photo: _Photo) -> float:
     return (1 + ROUGE_BETA**2) * precision * recall / (recall + ROUGE_BETA**2 * precision)
 
 
-def _common_subsequence(left: list[str], right: list[str]) -> int:
+def _common_subsequence(left: Sequence[Any], right: Sequence[Any]) -> int:
     """Return the length of the longest sequence of words that both have, gaps allowed."""
     row = [0] * (len(right) + 1)  # the answer for the words of `left` so far, by words of `right`
     for word in left:
@@ -205,24 +205,37 @@ class _Weighted:
     bigrams: int
 
 
+class Consensus:
+    """CIDEr-D with the rarity of n-grams taken from the references of a set of photos.
+
+    references: by photo, of each caption its words, or whatever stands for words: ids, say.
+    """
+
+    def __init__(self, references: Sequence[Sequence[Sequence[Any]]]) -> None:
+        self._unseen = math.log(len(references))
+        seen: Counter[Ngram] = Counter()
+        for captions in references:
+            seen.update(set().union(*(_count(caption).ngrams for caption in captions)))
+        # the log of all photos over those with the n-gram in a reference (idf)
+        self._rarity = {ngram: self._unseen - math.log(count) for ngram, count in seen.items()}
+
+    def score(self, caption: Sequence[Any], references: Sequence[Sequence[Any]]) -> float:
+        """Return the CIDEr-D of one caption, from 0 to 10."""
+        candidate = self._weigh(caption)
+        return 10 * fmean(_similarity(candidate, self._weigh(words)) for words in references)
+
+    def _weigh(self, words: Sequence[Any]) -> _Weighted:
+        ngrams = _count(words).ngrams.items()
+        weights = {ngram: n * self._rarity.get(ngram, self._unseen) for ngram, n in ngrams}
+        return _Weighted(weights, _norms(weights), max(0, len(words) - 1))
+
+
 def _cider(photos: list[_Photo]) -> list[float]:
     """Return the CIDEr-D of each photo, with the rarity of n-grams taken from all references."""
-    rarity = _rarity(photos)
-    unseen = math.log(len(photos))
-
-    def weigh(caption: _Caption) -> _Weighted:
-        weights = {ngram: n * rarity.get(ngram, unseen) for ngram, n in caption.ngrams.items()}
-        return _Weighted(weights, _norms(weights), max(0, len(caption.words) - 1))
-
-    return [_consensus(weigh(photo.candidate), map(weigh, photo.references)) for photo in photos]
-
-
-def _rarity(photos: list[_Photo]) -> dict[Ngram, float]:
-    """Return the log of all photos over those with the n-gram in a reference (idf)."""
-    seen: Counter[Ngram] = Counter()
-    for photo in photos:
-        seen.update(set().union(*(reference.ngrams for reference in photo.references)))
-    return {ngram: math.log(len(photos)) - math.log(count) for ngram, count in seen.items()}
+    references = [[reference.words for reference in photo.references] for photo in photos]
+    consensus = Consensus(references)
+    pairs = zip(photos, references, strict=True)
+    return [consensus.score(photo.candidate.words, theirs) for photo, theirs in pairs]
 
 
 def _norms(weights: dict[Ngram, float]) -> list[float]:
@@ -230,10 +243,6 @@ def _norms(weights: dict[Ngram, float]) -> list[float]:
     for ngram, weight in weights.items():
         squares[len(ngram) - 1] += weight**2
     return [math.sqrt(square) for square in squares]
-
-
-def _consensus(candidate: _Weighted, references: Iterable[_Weighted]) -> float:
-    return 10 * fmean(_similarity(candidate, reference) for reference in references)
 
 
 def _similarity(candidate: _Weighted, reference: _Weighted) -> float:

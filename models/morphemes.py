@@ -37,8 +37,16 @@ def split_morphemes(caption: str) -> list[str]:
 
 def morphemes(caption: str) -> list[str]:
     """Give the morphemes in their dictionary forms, punctuation left out: the words of scores."""
+    return [form for form, _ in tagged_morphemes(caption)]
+
+
+def tagged_morphemes(caption: str) -> list[tuple[str, str]]:
+    """Give the morphemes in their dictionary forms, each with its part of speech in Sejong's tags.
+
+    Punctuation is left out. Raises MissingExtraError without kiwipiepy.
+    """
     tokens = _kiwi().tokenize(unicodedata.normalize("NFC", caption))
-    return [token.form for token in tokens if token.tag not in _PUNCTUATION_TAGS]
+    return [(token.form, token.tag) for token in tokens if token.tag not in _PUNCTUATION_TAGS]
 
 
 def morphemes_name() -> str:

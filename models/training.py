@@ -1,5 +1,7 @@
 """Training of captioners: the loss, the optimiser and its schedule; the data comes from outside."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -12,7 +14,8 @@ class CaptionTrainer(keras.Model):
     """A decoder to be trained on features, or an encoder and a decoder to be trained on pixels.
 
     Inputs: (features or pixels, tokens); targets: the same tokens one step on,
-    (photos, captions, steps) int32, `<pad>` where there is nothing to learn.
+    (photos, captions, steps) int32, `<pad>` where there is nothing to learn; and where captions do
+    not count alike, the weight of each: (photos, captions) float32.
     """
 
     def __init__(
@@ -43,14 +46,16 @@ class CaptionTrainer(keras.Model):
         x: Any = None,  # noqa: ARG002
         y: Any = None,
         y_pred: Any = None,
-        sample_weight: Any = None,  # noqa: ARG002
+        sample_weight: Any = None,
         training: bool = True,  # noqa: ARG002
     ) -> Any:
         """Cross-entropy a token, padding left out, plus the doubly stochastic term of Xu et al."""
         logits, *looks = y_pred
         mask = ops.cast(y != PAD, "float32")
-        loss = smoothed_cross_entropy(y, logits, self.label_smoothing)
-        loss = ops.sum(loss * mask) / ops.maximum(ops.sum(mask), 1.0)
+        loss = smoothed_cross_entropy(y, logits, self.label_smoothing) * mask
+        if sample_weight is not None:
+            loss = loss * ops.expand_dims(ops.cast(sample_weight, "float32"), -1)
+        loss = ops.sum(loss) / ops.maximum(ops.sum(mask), 1.0)
         for attention in looks:
             # (photos, captions, 64)
             looked = ops.sum(attention * ops.expand_dims(mask, -1), axis=2)
@@ -90,21 +95,48 @@ def make_optimizer(
     rate: Any,
     *,
     weight_decay: float = 1e-4,
+    averaging: float = 0.0,
     encoder_variables: tuple[Any, ...] = (),
     encoder_scale: float = 0.0,
 ) -> ScaledAdamW:
     """AdamW (Loshchilov & Hutter 2019) with clipped gradients.
 
     `rate` is the decoder's, a number or a schedule; the encoder's is `encoder_scale` times that.
+    With `averaging` above 0 it keeps the exponential moving average of the weights, of which each
+    step leaves so much (Polyak & Juditsky 1992); `averaged` puts it in their place.
     """
     return ScaledAdamW(
         rate,
         weight_decay=weight_decay,
         global_clipnorm=5.0,
+        use_ema=averaging > 0,
+        ema_momentum=averaging,
+        ema_overwrite_frequency=None,
         scaled=encoder_variables,
         scale=encoder_scale,
         name="optimizer",
     )
+
+
+@contextmanager
+def averaged(trainer: CaptionTrainer) -> Iterator[None]:
+    """Put the averages that the optimiser keeps in the weights' place, for as long as it lasts.
+
+    Nothing changes where it keeps none.
+    """
+    weights = trainer.trainable_variables if trainer.optimizer.use_ema else []
+    current = [ops.copy(weight.value) for weight in weights]
+    take_average(trainer)
+    try:
+        yield
+    finally:
+        for weight, value in zip(weights, current, strict=True):
+            weight.assign(value)
+
+
+def take_average(trainer: CaptionTrainer) -> None:
+    """Put the averages that the optimiser keeps, if any, in the weights' place for good."""
+    trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
 
 
 def warmed_cosine(peak: float, steps: int) -> Any:

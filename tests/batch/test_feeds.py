@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import batch.feeds
 from batch.errors import ArchiveError
 from batch.features import SHAPE, FeatureCache
 from batch.feeds import (
@@ -115,10 +116,12 @@ def test_captions_are_drawn_anew_in_each_step():
     assert len(drawn) > 5
 
 
-def test_cached_features_are_seen_in_the_order_of_the_photos(tmp_path):
+@pytest.mark.parametrize("memory", [0, 2**40])
+def test_cached_features_are_seen_in_the_order_of_the_photos(tmp_path, monkeypatch, memory):
+    monkeypatch.setattr(batch.feeds, "_memory", lambda: memory)
     cache = FeatureCache(str(tmp_path))
     cache.write({str(i): np.full(SHAPE, i, np.float16) for i in range(4)})
-    seen = from_cache(cache)([photos(4)[i] for i in (2, 0, 3, 2)], None)
+    seen = from_cache(cache, photos(4))([photos(4)[i] for i in (2, 0, 3, 2)], None)
     assert (seen.dtype, seen.shape) == (np.float16, (4, *SHAPE))
     assert seen[:, 0, 0, 0].tolist() == [2, 0, 3, 2]
 
@@ -126,7 +129,7 @@ def test_cached_features_are_seen_in_the_order_of_the_photos(tmp_path):
 def test_features_that_were_lost_are_told_with_what_to_do(tmp_path):
     cache = FeatureCache(str(tmp_path))
     with pytest.raises(ArchiveError, match="run again"):
-        from_cache(cache)(photos(2), None)
+        from_cache(cache, photos(2))(photos(2), None)
 
 
 @pytest.fixture
@@ -146,8 +149,22 @@ def test_files_are_seen_as_pixels_that_follow_from_the_step(pictures):
     assert not np.array_equal(one, other)
 
 
-def field_of(path: Path, *draws: float, smallest: float = 0.75) -> np.ndarray:
-    return _augmented(str(path), np.array(draws), smallest).astype(int)
+def field_of(
+    path: Path, *draws: float, smallest: float = 0.75, colours=(0.5, 0.5, 0.5)
+) -> np.ndarray:
+    """Augment a picture, in its own colours or with three more draws for other ones."""
+    return _augmented(str(path), np.array([*draws, *colours]), smallest, 0.4).astype(int)
+
+
+def test_colours_are_changed_within_bounds(pictures):
+    here = Path(pictures[0].location)
+    plain = field_of(here, 0.5, 0.5, 0.5, 0.9)
+    darker = field_of(here, 0.5, 0.5, 0.5, 0.9, colours=(0, 0.5, 0.5))
+    np.testing.assert_allclose(darker, plain * 0.6, atol=1)
+    paler = field_of(here, 0.5, 0.5, 0.5, 0.9, colours=(0.5, 0, 0.5))
+    np.testing.assert_allclose(np.ptp(paler, axis=-1), 0.6 * np.ptp(plain, axis=-1), atol=2)
+    flatter = field_of(here, 0.5, 0.5, 0.5, 0.9, colours=(0.5, 0.5, 0))
+    assert flatter.std() == pytest.approx(0.6 * plain.std(), rel=0.05)
 
 
 def test_half_of_the_pictures_are_mirrored(tmp_path):

@@ -252,8 +252,8 @@ def test_training_sees_grids_and_vectors_alike(tmp_path):
     FeatureCache(folder).write({"a": grid(0)})
     FeatureCache(pooled_folder(folder), POOLED).write({"b": vector(1)})
     photos = [TrainingPhoto(name, name, np.zeros((1, 3), np.int32)) for name in "ab"]
-    seen = from_memory(PooledBehind(folder), photos)(photos, None)
-    assert (seen.dtype, seen.shape) == (np.float32, (2, 2048))
+    seen = from_memory(PooledBehind(folder), photos, pooled=True)(photos, None)
+    assert (seen.dtype, seen.shape) == (np.float16, (2, 2048))
     np.testing.assert_allclose(seen[0], grid(0).reshape(64, 2048).mean(0), rtol=2e-3)
     np.testing.assert_array_equal(seen[1], vector(1).astype(np.float16))
 

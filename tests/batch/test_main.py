@@ -22,7 +22,7 @@ from tests.batch.archives import draw, state_of
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ["caption", "features", "train", "evaluate", "attention", "structure", "page"]
-COMMANDS += ["import-checkpoint", "import-features"]
+COMMANDS += ["import-checkpoint", "import-features", "calibrate"]
 
 
 @pytest.fixture

@@ -8,15 +8,18 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from batch.pages import Card, Section, evaluation_page, picture_of
+from batch.pages import Card, Plot, Section, evaluation_page, picture_of
 from batch.photos import PhotoError
+from batch.tables import Table
 from tests.pictures import BLUE, GREEN, RED, encoded, exif, noise, turned, upright
 
 HOSTILE = '<script>alert("1")</script> \' & </style> <img src=x onerror=alert(1)>.jpg'
 PICTURE = "data:image/jpeg;base64,AAAA"
-SCORES = {"BLEU-4": "21.3", "METEOR": "-"}
-FACTS = {"Words split by": "ptb-python-1"}
-VOID = {"meta", "img"}
+TABLES = [
+    Table("Scores", [("BLEU-4", "21.3"), ("METEOR", "-")], numbers=True),
+    Table("Facts", [("Words split by", "ptb-python-1")]),
+]
+VOID = {"meta", "img", "source"}
 
 
 class Reader(HTMLParser):
@@ -57,7 +60,7 @@ def card(path="a.jpg", caption="A dog runs.", references=("a dog", "the dog")):
 
 
 def page_of(*cards, title="flickr8k-en on 3 photos", language="en"):
-    return evaluation_page(title, language, SCORES, FACTS, [Section("Best", "by CIDEr", cards)])
+    return evaluation_page(title, language, TABLES, [], [Section("Best", "by CIDEr", cards)])
 
 
 def picture(data):
@@ -121,8 +124,23 @@ def test_a_name_that_is_no_text_is_shown_byte_by_byte():
 
 def test_sections_without_photos_are_left_out():
     sections = [Section("Best", "", [card()]), Section("Median", "", [])]
-    read = Reader(evaluation_page("t", "en", SCORES, FACTS, sections))
+    read = Reader(evaluation_page("t", "en", TABLES, [], sections))
     assert read.said("h2") == ["Best"]
+
+
+def test_a_table_of_several_columns_names_them():
+    table = Table("Kinds", [("people", "7", HOSTILE)], ("", "photos", HOSTILE), numbers=True)
+    read = Reader(evaluation_page("t", "en", [table], [], []))
+    assert read.said("caption") == ["Kinds"]
+    assert read.said("th") == ["photos", HOSTILE, "people"]
+    assert read.said("td") == ["7", HOSTILE]
+
+
+def test_a_plot_follows_the_readers_colours_and_is_told_to_who_cannot_see_it():
+    plot = Plot(HOSTILE, "data:image/png;base64,LIGHT", "data:image/png;base64,DARK")
+    read = Reader(evaluation_page("t", "en", TABLES, [plot], []))
+    assert read.all("img") == [{"src": plot.light, "alt": HOSTILE}]
+    assert read.all("source") == [{"srcset": plot.dark, "media": "(prefers-color-scheme: dark)"}]
 
 
 def test_the_page_follows_the_readers_colours_and_width():

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from batch.plan import all_gone, carried, gone_from, make_plan, settle_absent
 from batch.scan import Photo
-from manifests.record import FINAL, LanguageCaption, Status
+from manifests.record import FINAL, NO_SCENE, LanguageCaption, Status
 from tests.batch.archives import draw
 from tests.manifests.examples import record, with_files
 
-FAILURES = [status for status in Status if status not in (Status.CAPTIONED, Status.MISSING)]
+FAILURES = [status for status in Status if record(status=status).failed]
 PASSING = [status for status in FAILURES if status not in FINAL]
 
 
@@ -29,7 +29,13 @@ def row(relative: str, photo_id: str = "id", **changes):
 
 
 def failed(relative: str, status: Status):
-    return row(relative, caption=None, status=status, error="is broken")
+    return row(relative, caption=None, captioner=None, status=status, error="is broken")
+
+
+def no_scene(relative: str, photo_id: str = "id", **changes):
+    """Write the row of a photo in which a captioner saw no scene."""
+    found = {"caption": None, "status": Status.NOT_A_SCENE, "error": NO_SCENE}
+    return row(relative, photo_id, **(found | changes))
 
 
 def plan(photos, rows, **asked):
@@ -133,8 +139,31 @@ def test_a_photo_that_never_had_a_caption_and_is_back_is_to_do():
 
 
 def test_captions_are_known_by_bytes_failures_are_not():
-    rows = [row("a.jpg", "one"), row("b.jpg", "two", caption=None, status=Status.IO)]
+    rows = [row("a.jpg", "one"), replace(failed("b.jpg", Status.IO), photo_id="two")]
     assert plan([], rows).known == {"one": rows[0]}
+
+
+@pytest.mark.parametrize("asked", [{}, {"retry_failed": True}, {"languages": ("en", "ko")}])
+def test_what_is_no_scene_is_done_and_known_by_its_bytes(asked):
+    before = no_scene("a.jpg")
+    found = plan([photo("a.jpg"), photo("copy.jpg")], [before], **asked)
+    assert ([each.relative for each in found.todo], found.kept) == (["copy.jpg"], (before,))
+    assert found.known == {"id": before}
+
+
+def test_what_is_no_scene_comes_back_as_that():
+    before = no_scene("a.jpg")
+    missing = replace(before, status=Status.MISSING, error="is no longer in the archive")
+    assert plan([photo("a.jpg")], [missing]).kept == (before,)
+
+
+@pytest.mark.parametrize("status", [Status.IO, Status.DENIED, Status.VANISHED])
+def test_what_is_no_scene_outlives_a_failure_that_passes(status):
+    kept = carried(failed("a.jpg", status), no_scene("a.jpg", "one"))
+    assert (kept.status, kept.error, kept.photo_id) == (status, "is broken", "one")
+    found = plan([photo("a.jpg")], [kept])
+    assert [photo.relative for photo in found.todo] == ["a.jpg"]
+    assert found.known["one"].as_answered() == no_scene("a.jpg", "one")
 
 
 def test_names_are_told_apart_by_their_bytes():

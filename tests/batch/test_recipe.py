@@ -64,12 +64,16 @@ WRONG = {
     "a phase that is none": ({"name": "x", "phases": [3]}, "mapping"),
     "phases that are none": ({"name": "x", "phases": 3}, "iterable"),
     "no phases": ({"name": "x", "phases": []}, "at least one phase"),
-    "an encoder that is tuned and then no more": (
+    "a self-critical phase that tunes the encoder": (
         {
             "name": "x",
-            "phases": [{"passes": 1, "rate": 1, "encoder_rate": 1}, {"passes": 1, "rate": 1}],
+            "phases": [{"passes": 1, "rate": 1, "encoder_rate": 1, "self_critical": 0.5}],
         },
-        "tuned to the end",
+        "self-critical",
+    ),
+    "nothing but criticism": (
+        {"name": "x", "phases": [{"passes": 1, "rate": 1, "self_critical": 1}]},
+        "below 1",
     ),
     "an architecture that there is not": ({"name": "x", "architecture": "rnn"}, "rnn"),
     "a tokenizer that there is not": ({"name": "x", "tokenizer": "letters"}, "letters"),

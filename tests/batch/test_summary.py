@@ -22,6 +22,7 @@ def counted(new=(), kept=(), absent=(), **found) -> Summary:
 
 
 NEW = [row(n) for n in range(1500)]
+BLANK = row(9, Status.NOT_A_SCENE)
 FAILED = [row(1, Status.TRUNCATED), row(2, Status.IO), row(3, Status.IO)]
 
 
@@ -46,6 +47,15 @@ FAILED = [row(1, Status.TRUNCATED), row(2, Status.IO), row(3, Status.IO)]
             counted(FAILED),
             "3 photos, nothing new, 3 failed (2 io, 1 truncated)",
         ),
+        (
+            counted([*NEW[:4], BLANK], [BLANK], captioned=4, passed_over=1, encoded=3),
+            "6 photos, 4 captioned (2 from cached features) in 2 s (2.5 photos/s), 2 not a scene",
+        ),
+        (
+            counted([BLANK], passed_over=1, encoded=1),
+            "1 photos, 0 captioned in 2 s (0.5 photos/s), 1 not a scene",
+        ),
+        (counted([], [*NEW[:2], BLANK]), "3 photos, nothing new, 1 not a scene"),
     ],
 )
 def test_the_line_says_what_was_found_and_done(summary, text):
@@ -58,8 +68,8 @@ def test_failed_photos_and_unlisted_folders_are_no_complete_run():
     assert counted(NEW, unlisted=["2019: Permission denied"]).exit_code == WITH_FAILURES
 
 
-def test_photos_that_are_missing_are_no_failures():
-    assert counted([], [], [row(1, Status.MISSING)]).exit_code == COMPLETE
+def test_photos_that_are_missing_or_no_scenes_are_no_failures():
+    assert counted([BLANK], [BLANK], [row(1, Status.MISSING)]).exit_code == COMPLETE
 
 
 def test_encoding_alone_is_summed_up_too():

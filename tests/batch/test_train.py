@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+import batch.calibrate
 import batch.train
 import batch.training
 from batch.corpora.corpus import CaptionedPhoto, Corpus, stop
@@ -25,6 +26,7 @@ from models.captioner import (
     weights_fingerprint,
 )
 from models.checkpoint import read_arrays, read_progress
+from models.encoder import load_encoder_weights
 from models.errors import CheckpointError
 from models.metrics import score
 from models.training import CaptionTrainer
@@ -46,6 +48,12 @@ SMALL = {
 STEPS = 3  # a pass: nine photos, three a step
 DECODER = Recipe("tiny", phases=(Phase(3, 0.01),), **SMALL)
 BOTH = replace(DECODER, phases=(Phase(1, 0.01), Phase(2, 0.01, 0.002)))
+ALL = replace(
+    BOTH,
+    averaging=0.9,
+    colour=0.2,
+    phases=(Phase(1, 0.01, 0.002), Phase(1, 0.01), Phase(2, 0.01, self_critical=0.5)),
+)
 
 MERGE = Recipe(
     "tiny",
@@ -94,11 +102,12 @@ class Run:
         self.photos, self.corpus = corpus
         self.recipe, self.out, self.encoder = recipe, out, "imagenet"
         self.cache = Path(self.photos).with_name("features")
-        self.tell, self.glove = stop, None
+        self.tell, self.glove, self.start = stop, None, None
 
     def go(self) -> str:
         """Train, or go on."""
-        sources = Sources(self.corpus, str(self.photos), self.encoder, self.glove, self.tell)
+        photos = str(self.photos)
+        sources = Sources(self.corpus, photos, self.encoder, self.glove, self.tell, self.start)
         return train_captioner(self.recipe, sources, str(self.cache), str(self.out))
 
     def result(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
@@ -152,10 +161,10 @@ def interrupt(training: Run, saves: int) -> None:
     """Train until the state has been saved so often, and stop a little later."""
     save, saved = Training._save, []
 
-    def save_and_stop(self, variables):
+    def save_and_stop(self, trainer):
         if len(saved) == saves:
             raise KeyboardInterrupt
-        save(self, variables)
+        save(self, trainer)
         saved.append(1)
 
     with pytest.MonkeyPatch.context() as broken:
@@ -229,6 +238,56 @@ def test_a_tuned_encoder_goes_into_the_captioner_s_folder(undisturbed_both):
     for variable in first.variables:
         far = np.abs(tuned[variable.path] - np.asarray(variable)).max()
         assert 1e-4 < far < 0.1
+
+
+# An encoder that was tuned, then left as it is; self-critical passes; averaged weights.
+
+
+@pytest.fixture(scope="module")
+def undisturbed_all(corpus, tmp_path_factory):
+    training = Run(corpus, tmp_path_factory.mktemp("all") / "out", ALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Training, "validate", better_and_better)
+        training.go()
+    return training
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("saves", [(2, 1), (3,), (4, 1)])
+def test_a_training_of_all_kinds_of_phases_ends_alike_though_interrupted(
+    run, undisturbed_all, monkeypatch, saves
+):
+    monkeypatch.setattr(Training, "validate", better_and_better)
+    training = run(ALL)
+    for number in saves:
+        interrupt(training, number)
+    training.go()
+    assert_same(training, undisturbed_all)
+    words, _ = training.result()
+    assert [row["phase"] for row in words["state"]["history"]] == [1, 2, 3, 3]
+
+
+@pytest.mark.slow
+def test_later_phases_see_through_the_encoder_that_was_tuned(undisturbed_all):
+    out = str(undisturbed_all.out)
+    tuned = encoder_fingerprint(out)
+    assert tuned != weights_fingerprint("imagenet")
+    assert len(FeatureCache(str(undisturbed_all.cache / tuned))) == 13
+    assert CaptionerConfig.read(out).encoder == "encoder.weights.h5"
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_a_captioner(run, undisturbed_all):
+    onwards = run(replace(DECODER, phases=(Phase(1, 1e-9),), min_count=1))
+    start = onwards.start = str(undisturbed_all.out)
+    onwards.encoder = f"{start}/encoder.weights.h5"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch.train, "load_encoder_weights", load_encoder_weights)
+        onwards.go()
+    before, after = Captioner.load(start), Captioner.load(str(onwards.out))
+    assert after.vocabulary == before.vocabulary
+    grids = np.random.default_rng(1).random((5, 8, 8, 2048), np.float32)
+    assert after.caption(grids) == before.caption(grids)
 
 
 # The merge captioner.
@@ -314,9 +373,7 @@ def count_up(trainer, *_):
 def test_the_best_pass_is_kept_the_first_of_equals(run, monkeypatch, ciders, steps, best):
     monkeypatch.setattr(CaptionTrainer, "train_on_batch", count_up)
     monkeypatch.setattr(
-        batch.training,
-        "caption_photos",
-        lambda training, _: dict.fromkeys(training.references, "A."),
+        Training, "_captions", lambda training: dict.fromkeys(training.references, "A.")
     )
     monkeypatch.setattr(batch.training, "score", scored(*ciders))
     training = run()
@@ -479,3 +536,15 @@ def test_nothing_is_written_among_the_photos(run, place):
     with pytest.raises(ArchiveError, match="inside the photo folder"):
         training.go()
     assert not Path(training.photos, "results").exists()
+
+
+def test_a_training_with_enough_photos_to_validate_on_ends_with_a_calibrated_captioner(
+    run, undisturbed, monkeypatch
+):
+    assert Captioner.load(str(undisturbed.out)).calibration is None
+    monkeypatch.setattr(batch.train, "FEWEST", 4)
+    monkeypatch.setattr(batch.calibrate, "FEWEST", 4)
+    training = run()
+    training.go()
+    found = Captioner.load(str(training.out)).calibration
+    assert found.fitted_on["photos"] == 4

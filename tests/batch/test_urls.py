@@ -340,6 +340,7 @@ def test_a_dry_run_counts_and_asks_nobody(web, site, capsys):
     assert [line for line in lines if line[-1].isdecimal()] == [
         ["photos", "found", "4"],
         ["captioned", "before", "1"],
+        ["not", "a", "scene", "before", "0"],
         ["failed", "before", "1"],
         ["new", "or", "changed", "2"],
     ]

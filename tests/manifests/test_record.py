@@ -4,13 +4,14 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from manifests.record import FINAL, Record, Status, sort_key
+from manifests.record import FINAL, NO_SCENE, Record, Status, sort_key
 from tests.manifests.examples import PLAIN, record
 
 
 def test_statuses_are_the_closed_list():
     assert " ".join(Status) == (
-        "captioned unreadable truncated too_large unsupported unstable vanished denied io missing"
+        "captioned not_a_scene unreadable truncated too_large unsupported unstable vanished denied"
+        " io missing"
     )
     with pytest.raises(ValueError, match="maybe"):
         Status("maybe")
@@ -28,8 +29,16 @@ def test_columns_stand_in_the_reviewers_order():
 
 
 @pytest.mark.parametrize("status", tuple(Status))
-def test_every_status_but_captioned_and_missing_is_a_failure(status):
-    assert record(status=status).failed == (status not in ("captioned", "missing"))
+def test_a_photo_that_could_not_be_seen_is_a_failure_and_one_without_a_scene_is_none(status):
+    assert record(status=status).failed == (status not in ("captioned", "not_a_scene", "missing"))
+
+
+def test_a_row_goes_back_to_what_its_captioner_made_of_it():
+    missing = {"status": Status.MISSING, "error": "is no longer in the archive"}
+    assert record(**missing).as_answered() == record()
+    blank = record(**missing, caption=None).as_answered()
+    assert (blank.status, blank.error) == (Status.NOT_A_SCENE, NO_SCENE)
+    assert not record(captioner=None).answered
 
 
 def test_a_record_cannot_be_changed():

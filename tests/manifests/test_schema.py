@@ -29,6 +29,14 @@ def test_the_version_stands_in_the_metadata(languages, version):
     assert schema_for("/photos", languages).metadata[b"photo_captions.schema"] == version
 
 
+@pytest.mark.parametrize("languages", [(), ("en", "ko")])
+def test_what_is_no_scene_raises_the_version_for_programs_that_do_not_know_it(languages):
+    schema = schema_for("/photos", languages, no_scenes=True)
+    assert schema.metadata[b"photo_captions.schema"] == b"3"
+    assert schema.names == schema_for("/photos", languages).names
+    check_schema(PATH, schema)
+
+
 def test_languages_have_columns_of_their_own():
     schema = schema_for("/photos", ["en", "zh-Hant"])
     check_schema(PATH, schema)
@@ -40,7 +48,7 @@ def test_languages_have_columns_of_their_own():
 
 
 def test_a_newer_version_asks_for_an_update():
-    newer = SCHEMA.with_metadata({b"photo_captions.schema": b"3"})
+    newer = SCHEMA.with_metadata({b"photo_captions.schema": b"4"})
     with pytest.raises(ManifestError, match=r"out/manifest.parquet: .*newer.*Update"):
         check_schema(PATH, newer)
 

@@ -13,6 +13,7 @@ import pytest
 
 from models import captioner as module
 from models.attention_decoder import DecoderConfig
+from models.calibration import CONFIDENCE_FILE, Calibration, Figures, Fitted, Head
 from models.captioner import (
     CONFIG_FILE,
     DECODER_FILE,
@@ -26,6 +27,7 @@ from models.captioner import (
     weights_fingerprint,
 )
 from models.errors import CheckpointError
+from models.scene import SCENE_FILE
 from models.search import SearchConfig
 from models.vocabulary import Vocabulary
 from tests.models.conftest import grids, tiny_decoder
@@ -34,6 +36,7 @@ SAID = "a dog runs on grass near two red boats"
 REMEDIES = (
     "copy the file again",
     "take all files from one captioner",
+    "again with make calibrate",
     "train it again",
     "a captioner's folder?",
     "made by another version?",
@@ -166,7 +169,7 @@ def test_features_may_be_of_any_float_type(captioner, photos):
     assert captioner.caption(half) == captioner.caption(half.astype(np.float64))
 
 
-def test_confidence_is_the_mean_probability_of_a_token(captions):
+def test_confidence_that_was_not_calibrated_is_the_mean_probability_of_a_token(captions):
     for caption in captions:
         tokens = len(caption.text.split()) + 1  # the end is one too
         assert caption.confidence == pytest.approx(np.exp(caption.log_prob / tokens))
@@ -222,6 +225,59 @@ def test_a_name_in_another_script_stays_readable(tmp_path):
     assert "한국어" in (tmp_path / CONFIG_FILE).read_text(encoding="utf-8")
     again = Captioner.load(str(tmp_path))
     assert (again.config, again.vocabulary) == (captioner.config, captioner.vocabulary)
+
+
+# Calibrated captioners
+
+
+def calibration():
+    """Make one whose confidence is 0.9 for beams and 0.2 for single captions, less with dogs."""
+    figures = Figures(0.5, 0.5, 0.01)
+    beams, single = (
+        Fitted("", 0.5, figures, figures, Head(float(np.log(odds)), {}, {"dog": -1.0}))
+        for odds in (9, 1 / 4)
+    )
+    return Calibration({"photos": 1000}, beams, single)
+
+
+@pytest.fixture
+def calibrated(original, tmp_path):
+    """Save the captioner once more, with a confidence of its own."""
+    parts = original.config, original.vocabulary, original.decoder
+    Captioner(*parts, calibration()).save(str(tmp_path / "calibrated"), tiny_encoder())
+    return tmp_path / "calibrated"
+
+
+@pytest.mark.parametrize(
+    ("search", "chances"),
+    [({}, [0.9, 0.768]), ({"num_beams": 1}, [0.2, 0.084]), ({"temperature": 1.0}, [0.2, 0.084])],
+    ids=str,
+)
+def test_a_calibrated_captioner_is_as_sure_as_its_file_says(
+    kept, calibrated, photos, search, chances
+):
+    before = Captioner.load(str(kept), **search).caption(photos[:20])
+    after = Captioner.load(str(calibrated), **search).caption(photos[:20])
+    assert [caption.text for caption in before] == [caption.text for caption in after]
+    assert [caption.log_prob for caption in before] == [caption.log_prob for caption in after]
+    for caption in after:
+        chance = chances["dog" in caption.text.lower()]
+        assert caption.confidence == pytest.approx(chance, abs=0.001)
+
+
+def test_a_captioner_that_is_saved_over_a_calibrated_one_is_not_calibrated(
+    original, calibrated, photos
+):
+    assert Captioner.load(str(calibrated)).calibration == calibration()
+    original.save(str(calibrated))
+    assert not (calibrated / CONFIDENCE_FILE).exists()
+    assert Captioner.load(str(calibrated)).calibration is None
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"[]", b"{}"])
+def test_a_damaged_confidence_is_named(calibrated, content):
+    (calibrated / CONFIDENCE_FILE).write_bytes(content)
+    refuses(lambda: Captioner.load(str(calibrated)), calibrated / CONFIDENCE_FILE)
 
 
 # Damaged folders
@@ -364,7 +420,10 @@ def test_an_encoder_may_be_named_by_path_or_as_imagenet(folder, tmp_path, monkey
 # Fingerprints
 
 
-@pytest.mark.parametrize("name", [CONFIG_FILE, VOCABULARY_FILE, DECODER_FILE, ENCODER_FILE])
+FILES = [CONFIG_FILE, VOCABULARY_FILE, DECODER_FILE, ENCODER_FILE, CONFIDENCE_FILE, SCENE_FILE]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_a_change_of_any_file_changes_the_fingerprint(folder, name):
     before = captioner_fingerprint(str(folder))
     with (folder / name).open("ab") as file:

@@ -1,0 +1,204 @@
+"""Changes to a training, each alone, on cached features: a row of dev scores for each and seed.
+
+python -m benchmarks.ablations --captions Flickr8k.token.txt --photos images \
+    --train-list Flickr_8k.trainImages.txt --dev-list Flickr_8k.devImages.txt \
+    --encoder models/pretrained/flickr8k-en/encoder.weights.h5 [--only NAME...] [--seeds 1 2]
+
+What was done before is kept in outputs/benchmarks/ablations.jsonl and not done again. The score is
+that of the last pass: no pass is chosen on what it is scored on.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from batch.config import FEATURES, OUTPUTS
+from batch.quiet import start_tensorflow
+from batch.recipe import Phase, Recipe
+
+# Half the sizes of what ships: a quarter of its time, and small changes still show.
+SMALL = Recipe(
+    "small",
+    max_length=16,
+    embedding=128,
+    projection=256,
+    attention=128,
+    units=256,
+    phases=(Phase(4, 1e-3),),
+)
+SCORES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an experiment changes: settings of the recipe, its decoder, its word vectors."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    decoder: str = ""  # a class of benchmarks.variants
+    glove: bool = False
+
+
+def _rate(rate: float) -> Change:
+    return Change({"phases": (Phase(4, rate),)})
+
+
+def _critical(share: float) -> Change:
+    return Change({"phases": (Phase(4, 1e-3), Phase(2, 2e-4, self_critical=share))})
+
+
+CHANGES = {
+    "as it is": Change(),
+    "rate 2e-4": _rate(2e-4),
+    "rate 5e-4": _rate(5e-4),
+    "rate 2e-3": _rate(2e-3),
+    "average of weights 0.99": Change({"averaging": 0.99}),
+    "average of weights 0.998": Change({"averaging": 0.998}),
+    "dropout 0.3": Change({"dropout": 0.3}),
+    "dropout 0.6": Change({"dropout": 0.6}),
+    "no label smoothing": Change({"label_smoothing": 0.0}),
+    "label smoothing 0.2": Change({"label_smoothing": 0.2}),
+    "one caption a photo, five times the passes": Change(
+        {"captions_a_photo": 1, "photos_a_step": 160, "phases": (Phase(20, 1e-3),)}
+    ),
+    "16 photos a step": Change({"photos_a_step": 16}),
+    "no doubly stochastic term": Change({"attention_weight": 0.0}),
+    "doubly stochastic weight 1": Change({"attention_weight": 1.0}),
+    "words from 3 times on": Change({"min_count": 3}),
+    "words from 10 times on": Change({"min_count": 10}),
+    "output tied to the embedding": Change(decoder="TiedDecoder"),
+    "LSTM": Change(decoder="LstmDecoder"),
+    "transformer": Change(decoder="TransformerDecoder"),
+    "LSTM, then looks": Change(decoder="LateDecoder"),
+    "embedding 200": Change({"embedding": 200}),
+    "GloVe 200": Change({"embedding": 200, "tune_vectors": True}, glove=True),
+    "two passes more": Change({"phases": (Phase(4, 1e-3), Phase(2, 2e-4))}),
+    "self-critical 0.5": _critical(0.5),
+    "self-critical 0.9": _critical(0.9),
+    "self-critical 0.98": _critical(0.98),
+}
+
+
+def main() -> None:
+    """Run what was not run before; print the table."""
+    options = _options()
+    log = Path(OUTPUTS, "benchmarks", options.log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    done = _read(log)
+    start_tensorflow()
+    experiments = _Experiments(options)
+    for seed in options.seeds:
+        for name in options.only or CHANGES:
+            if (name, seed) not in {(row["change"], row["seed"]) for row in done}:
+                done.append(experiments.run(name, seed))
+                with log.open("a", encoding="utf-8") as file:
+                    file.write(f"{json.dumps(done[-1])}\n")
+    print("\n".join(_table(done)))
+
+
+class _Experiments:
+    """Trains and scores; features are read once for all."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        from batch.corpora.corpus import stop
+        from batch.corpora.read import CorpusFiles, read_corpus
+
+        self.options = options
+        self.base = Recipe.read(options.preset) if options.preset else SMALL
+        lists = {"train_list": options.train_list, "dev_list": options.dev_list}
+        files = CorpusFiles(options.captions, options.photos, **lists)
+        self.corpus = read_corpus(files, self.base.language, stop)
+        self.seen: Any = None
+
+    def run(self, name: str, seed: int) -> dict[str, Any]:
+        """Train once; give the scores after the last pass."""
+        from batch.features import open_cache
+        from batch.train import Sources, prepare
+        from batch.training import Training
+        from models.captioner import weights_fingerprint
+
+        class AtTheEnd(Training):
+            """Scores after the last pass alone."""
+
+            def _end_pass(self, loss: float) -> None:
+                if self.progress.phase + 1 == len(self.recipe.phases) and self._is_last():
+                    super()._end_pass(loss)
+
+            def _is_last(self) -> bool:
+                phase = self.recipe.phases[-1]
+                size = min(self.recipe.step_size(self.progress.phase), len(self.train))
+                return self.progress.step == phase.passes * (len(self.train) // size)
+
+        change, o = CHANGES[name], self.options
+        recipe = replace(self.base, name="ablation", seed=seed, **change.settings)
+        glove = o.glove if change.glove else None
+        sources = Sources(self.corpus, o.photos, o.encoder, glove)
+        out = Path(OUTPUTS, "benchmarks", "ablation")
+        shutil.rmtree(out, ignore_errors=True)
+        cache = open_cache(o.features, weights_fingerprint(o.encoder), recipe.architecture)
+        made = prepare(recipe, sources, cache, str(out))
+        training = AtTheEnd(**{key: value for key, value in vars(made).items() if key[0] != "_"})
+        if change.decoder:
+            from benchmarks import variants
+
+            config = training.captioner.config.decoder
+            training.captioner.decoder = getattr(variants, change.decoder)(config)
+        training._cached = self.seen
+        start = time.perf_counter()
+        training.run()
+        self.seen = training._cached
+        row = {"change": name, "seed": seed} | {
+            score: training.progress.history[-1][score] for score in SCORES
+        }
+        row["minutes"] = round((time.perf_counter() - start) / 60, 1)
+        row["recipe"] = asdict(recipe)
+        print(*(f"{key}={value}" for key, value in row.items() if key != "recipe"), flush=True)
+        return row
+
+
+def _read(log: Path) -> list[dict[str, Any]]:
+    if not log.exists():
+        return []
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Give the mean over seeds of each change, in the order of their first run."""
+    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        runs[row["change"]].append(row)
+    yield f"| change | seeds | {' | '.join(SCORES)} | CIDEr from, to | minutes |"
+    yield f"| --- |{' --- |' * (len(SCORES) + 3)}"
+    for change, same in runs.items():
+        means = " | ".join(f"{fmean(row[score] for row in same):.1f}" for score in SCORES)
+        ciders = [row["CIDEr"] for row in same]
+        spread = f"{min(ciders):.1f}, {max(ciders):.1f}"
+        minutes = f"{fmean(row['minutes'] for row in same):.1f}"
+        yield f"| {change} | {len(same)} | {means} | {spread} | {minutes} |"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--captions", required=True, help="a token file, or JSON of COCO or AI Hub")
+    add("--photos", required=True)
+    add("--train-list")
+    add("--dev-list")
+    add("--encoder", required=True, help="weights that the features are seen through")
+    add("--features", default=FEATURES)
+    add("--glove", help="word vectors of 200 numbers, for what is tried with them")
+    add("--preset", help="the training to change, a smaller one by default")
+    add("--only", nargs="+", choices=CHANGES, metavar="NAME")
+    add("--seeds", type=int, nargs="+", default=[1, 2])
+    add("--log", default="ablations.jsonl", help="a file under outputs/benchmarks")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
