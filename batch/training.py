@@ -31,9 +31,15 @@ from batch.feeds import (
 )
 from batch.recipe import Phase, Recipe
 from batch.scan import Photo
-from models.captioner import DECODER_FILE, ENCODER_FILE, Captioner, weights_fingerprint
+from models.captioner import (
+    DECODER_FILE,
+    ENCODER_FILE,
+    Captioner,
+    CaptionerConfig,
+    weights_fingerprint,
+)
 from models.checkpoint import load_state, load_variables, read_progress, save_state
-from models.encoder import tune
+from models.encoder import load_encoder_weights, tune
 from models.metrics import Scores, score, splitter
 from models.self_critical import SelfCritic
 from models.training import CaptionTrainer, averaged, make_optimizer, take_average, warmed_cosine
@@ -68,6 +74,7 @@ class Training:
     progress: Progress = field(default_factory=Progress)
     _logs: Any = None
     _cached: Look | None = None
+    _own_encoder: bool = False  # it was tuned, and goes into the captioner's folder
 
     @property
     def state_file(self) -> str:
@@ -106,8 +113,10 @@ class Training:
 
     def _settle(self, *, decoder: bool) -> None:
         """Go on from the encoder that was kept, or the `decoder` too; see photos through it."""
-        weights = os.path.join(self.out, ENCODER_FILE)
-        load_variables(self.encoder.variables, weights)
+        kept = CaptionerConfig.read(self.out)
+        weights = kept.encoder_weights(self.out)
+        load_encoder_weights(self.encoder, weights)
+        self._own_encoder = kept.encoder == ENCODER_FILE
         if decoder:
             load_variables(self.captioner.decoder.weights, os.path.join(self.out, DECODER_FILE))
         root = os.path.dirname(self.cache.folder)
@@ -208,7 +217,7 @@ class Training:
     def _keep(self, folder: str) -> None:
         """Save the captioner as it is now; an encoder that was tuned goes into its folder."""
         config = self.captioner.config
-        own = any(phase.encoder_rate for phase in self.recipe.phases[: self.progress.phase + 1])
+        own = self._tunes or self._own_encoder
         if own:
             config = replace(config, encoder=ENCODER_FILE, seen_through="")
         else:

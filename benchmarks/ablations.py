@@ -31,7 +31,7 @@ SMALL = Recipe(
     projection=256,
     attention=128,
     units=256,
-    phases=(Phase(4, 1e-3),),
+    phases=(Phase(6, 1e-3),),
 )
 SCORES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr")
 
@@ -46,11 +46,11 @@ class Change:
 
 
 def _rate(rate: float) -> Change:
-    return Change({"phases": (Phase(4, rate),)})
+    return Change({"phases": (Phase(6, rate),)})
 
 
 def _critical(share: float) -> Change:
-    return Change({"phases": (Phase(4, 1e-3), Phase(2, 2e-4, self_critical=share))})
+    return Change({"phases": (Phase(6, 1e-3), Phase(2, 2e-4, self_critical=share))})
 
 
 CHANGES = {
@@ -65,7 +65,7 @@ CHANGES = {
     "no label smoothing": Change({"label_smoothing": 0.0}),
     "label smoothing 0.2": Change({"label_smoothing": 0.2}),
     "one caption a photo, five times the passes": Change(
-        {"captions_a_photo": 1, "photos_a_step": 160, "phases": (Phase(20, 1e-3),)}
+        {"captions_a_photo": 1, "photos_a_step": 160, "phases": (Phase(30, 1e-3),)}
     ),
     "16 photos a step": Change({"photos_a_step": 16}),
     "no doubly stochastic term": Change({"attention_weight": 0.0}),
@@ -78,7 +78,7 @@ CHANGES = {
     "LSTM, then looks": Change(decoder="LateDecoder"),
     "embedding 200": Change({"embedding": 200}),
     "GloVe 200": Change({"embedding": 200, "tune_vectors": True}, glove=True),
-    "two passes more": Change({"phases": (Phase(4, 1e-3), Phase(2, 2e-4))}),
+    "two passes more": Change({"phases": (Phase(6, 1e-3), Phase(2, 2e-4))}),
     "self-critical 0.5": _critical(0.5),
     "self-critical 0.9": _critical(0.9),
     "self-critical 0.98": _critical(0.98),

@@ -137,6 +137,8 @@ def averaged(trainer: CaptionTrainer) -> Iterator[None]:
 def take_average(trainer: CaptionTrainer) -> None:
     """Put the averages that the optimiser keeps, if any, in the weights' place for good."""
     trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
+    for weight in trainer.trainable_variables:  # on JAX they are the averages' own memory now,
+        weight.assign(ops.copy(weight.value))  # which the next step would give back
 
 
 def warmed_cosine(peak: float, steps: int) -> Any:

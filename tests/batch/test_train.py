@@ -277,6 +277,20 @@ def test_later_phases_see_through_the_encoder_that_was_tuned(undisturbed_all):
 
 
 @pytest.mark.slow
+def test_an_encoder_that_tuning_made_worse_is_not_gone_on_with(run, monkeypatch):
+    phases = (Phase(1, 0.01), Phase(1, 0.01, 0.002), Phase(1, 0.01))
+    left = iter((0.2, 0.1, 0.3))
+    monkeypatch.setattr(
+        Training, "validate", lambda training: replace(validate(training), cider=next(left))
+    )
+    monkeypatch.setattr(batch.training, "load_encoder_weights", fill)
+    training = run(replace(DECODER, phases=phases))
+    assert "CIDEr 30" in training.go()
+    assert CaptionerConfig.read(str(training.out)).encoder == "imagenet"
+    assert not (training.out / "encoder.weights.h5").exists()
+
+
+@pytest.mark.slow
 def test_a_training_goes_on_from_a_captioner(run, undisturbed_all):
     onwards = run(replace(DECODER, phases=(Phase(1, 1e-9),), min_count=1))
     start = onwards.start = str(undisturbed_all.out)
