@@ -28,7 +28,7 @@ class Phase:
     constant: bool = False
     photos_a_step: int = 0  # the recipe's, where 0
     self_critical: float = 0.0  # share of the loss, the rest is cross-entropy
-    samples: int = 5  # captions of a photo that are drawn to be criticised
+    beams: int = 5  # captions of a photo that are criticised
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Recipe:
             raise ValueError("the merge captioner is trained on features alone: no encoder_rate")
         if any(phase.encoder_rate and phase.self_critical for phase in self.phases):
             raise ValueError("a self-critical phase leaves the encoder as it is: no encoder_rate")
-        if any(not 0 <= phase.self_critical < 1 or phase.samples < 2 for phase in self.phases):
-            raise ValueError("self_critical is at least 0 and below 1, samples at least 2")
+        if any(not 0 <= phase.self_critical < 1 or phase.beams < 2 for phase in self.phases):
+            raise ValueError("self_critical is at least 0 and below 1, beams at least 2")
         find_tokenizer(self.tokenizer)
 
     def decoder_config(self, vocabulary_size: int) -> DecoderConfig | MergeConfig:

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 import keras
-import numpy as np
 from tqdm import tqdm
 
 from batch.config import lasting
@@ -153,16 +152,16 @@ class Training:
         if not phase.self_critical:
             yield from batches
             return
+        search, longest = self.recipe.search, self.recipe.max_length  # of what is learnt from
         critic = SelfCritic(
             self.captioner.decoder,
             [photo.tokens for photo in self.train],
+            replace(search, num_beams=phase.beams, max_length=longest, no_repeat_ngram=0),
             self.captioner.vocabulary.unsayable,
             share=phase.self_critical,
-            samples=phase.samples,
         )
-        for step, (inputs, targets) in zip(steps, batches, strict=True):
-            random = np.random.default_rng([self.recipe.seed, index, step, 2])
-            yield critic.criticise(inputs, targets, random)
+        for inputs, targets in batches:
+            yield critic.criticise(inputs, targets)
             self._log({"reward": critic.reward})
 
     def _look(self, phase: Phase) -> Look:

@@ -206,8 +206,7 @@ class Captioner:
     def _draws(self, features: Photos) -> np.ndarray:
         """Give the numbers that sampling draws by: they follow from the seed and the photo."""
         search = self.config.search
-        draws = [_draw(photo, search.seed, search.max_length + 1) for photo in features]
-        return np.stack(draws)[:, None]  # one caption each
+        return np.stack([_draw(photo, search.seed, search.max_length + 1) for photo in features])
 
     def _write(self, beams: np.ndarray, log_probs: np.ndarray) -> Caption:
         others = beams[1:][log_probs[1:] > IMPOSSIBLE]

@@ -124,20 +124,20 @@ def beam_search(
 def sample(
     step: Step, state: Any, draws: Any, config: SearchConfig, unsayable: Sequence[int]
 ) -> tuple[Any, Any]:
-    """Draw captions of each photo, word by word, as the TensorFlow tutorial decodes.
+    """Draw one caption a photo, word by word, as the TensorFlow tutorial decodes.
 
-    state: arrays (photos, rows, …); draws: (photos, rows, max_length + 1) in [0, 1), one a word:
-    the same numbers give the same caption. What may not be said is as in `beam_search`.
-    Returns tokens (photos, rows, max_length + 1) and their log-probabilities (photos, rows), both
-    at temperature 1, as in `beam_search`.
+    state: arrays (photos, 1, …); draws: (photos, max_length + 1) in [0, 1), one a word: the same
+    numbers give the same caption. What may not be said is as in `beam_search`.
+    Returns tokens (photos, 1, max_length + 1) and their log-probabilities (photos, 1), both at
+    temperature 1, as in `beam_search`.
     """
-    photos, rows, length = draws.shape
-    tokens = ops.full((photos, rows, length), PAD, "int32")
+    photos, length = draws.shape[0], config.max_length + 1
+    tokens = ops.full((photos, 1, length), PAD, "int32")
     loop = (
         ops.zeros((), "int32"),
-        ops.full((photos, rows), START, "int32"),
-        ops.zeros((photos, rows), "bool"),
-        ops.zeros((photos, rows), "float32"),
+        ops.full((photos, 1), START, "int32"),
+        ops.zeros((photos, 1), "bool"),
+        ops.zeros((photos, 1), "float32"),
         tokens,
     )
 
@@ -148,7 +148,7 @@ def sample(
         words = _allowed(logits, tokens, position, config, unsayable)
         chosen = ops.softmax(words / config.temperature, axis=-1)
         reached = ops.cumsum(chosen, axis=-1)
-        draw = ops.take(draws, position, axis=2)[..., None] * reached[..., -1:]
+        draw = ops.take(draws, position, axis=1)[:, None, None] * reached[..., -1:]
         word = ops.cast(ops.argmax(reached > draw, axis=-1), "int32")
         word = ops.where(done, PAD, word)
         gained = ops.take_along_axis(words, ops.expand_dims(word, -1), -1)[..., 0]
@@ -228,8 +228,8 @@ class CaptionSearch(keras.Model):
     """A decoder and a search as one Keras model, compiled for the device by `predict_on_batch`.
 
     Features (photos, 8, 8, 2048) in, or where there is a temperature a pair of them and the draws
-    (photos, rows, max_length + 1) for `sample`; the number of photos is fixed by the first call.
-    Out come tokens and log-probabilities as `beam_search` and `sample` return them.
+    (photos, max_length + 1) for `sample`; the number of photos is fixed by the first call. Out come
+    tokens and log-probabilities as `beam_search` and `sample` return them.
     """
 
     def __init__(self, decoder: Decoder, config: SearchConfig, unsayable: Sequence[int]) -> None:
@@ -240,15 +240,14 @@ class CaptionSearch(keras.Model):
 
     def call(self, inputs: Any) -> tuple[Any, Any]:
         """Caption a batch of photos."""
-        drawn = self.config.temperature > 0
-        features, draws = inputs if drawn else (inputs, inputs)
+        features, draws = inputs if self.config.temperature else (inputs, None)
         seen, first = self.decoder.begin(features)
-        rows = draws.shape[1] if drawn else self.config.num_beams
+        rows = 1 if self.config.temperature else self.config.num_beams
         state = tuple(ops.repeat(ops.expand_dims(item, 1), rows, axis=1) for item in first)
 
         def step(tokens: Any, state: Any) -> tuple[Any, tuple[Any, ...]]:
             return self.decoder.next_words(tokens, state, seen)
 
-        if drawn:
+        if self.config.temperature:
             return sample(step, state, draws, self.config, self.unsayable)
         return beam_search(step, state, features.shape[0], self.config, self.unsayable)

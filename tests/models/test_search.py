@@ -235,7 +235,7 @@ def test_the_beams_of_a_decoder_cost_what_teacher_forcing_says_they_cost(decoder
 
 
 def draws_of(photos, length, seed=0):
-    return np.random.default_rng(seed).random((photos, 1, length), np.float32)
+    return np.random.default_rng(seed).random((photos, length), np.float32)
 
 
 def sampled(script, config, draws):

@@ -5,6 +5,7 @@ import pytest
 
 from models.attention_decoder import AttentionDecoder, DecoderConfig
 from models.metrics import Consensus, score
+from models.search import SearchConfig
 from models.self_critical import SelfCritic
 from models.training import CaptionTrainer, averaged, make_optimizer, take_average
 from models.vocabulary import END, PAD, START, Vocabulary
@@ -30,7 +31,8 @@ def decoder():
 
 @pytest.fixture
 def critic(decoder):
-    return SelfCritic(decoder, list(TOKENS), VOCABULARY.unsayable, share=0.75, samples=4)
+    search = SearchConfig(num_beams=4, max_length=LENGTH, no_repeat_ngram=0)
+    return SelfCritic(decoder, list(TOKENS), search, VOCABULARY.unsayable, share=0.75)
 
 
 def test_the_reward_is_cider_of_a_set_of_photos():
@@ -46,29 +48,29 @@ def test_the_reward_is_cider_of_a_set_of_photos():
     assert max(rewards) > 0
 
 
-def test_drawn_captions_come_behind_those_of_people(critic):
-    (features, tokens), targets, weights = critic.criticise(
-        INPUTS, TARGETS, np.random.default_rng(0)
-    )
+def test_the_captioner_s_own_captions_come_behind_those_of_people(critic):
+    (features, tokens), targets, weights = critic.criticise(INPUTS, TARGETS)
     assert features is FEATURES
     assert tokens.shape == targets.shape == (3, 2 + 4, LENGTH + 1)
     assert weights.dtype == np.float32
     np.testing.assert_array_equal(tokens[:, :2], INPUTS[1])
     np.testing.assert_array_equal(targets[:, :2], TARGETS)
     np.testing.assert_array_equal(weights[:, :2], 0.25)
-    drawn = tokens[:, 2:]
-    assert (drawn[..., 0] == START).all()
-    np.testing.assert_array_equal(drawn[..., 1:], targets[:, 2:, :-1])
-    for sentence in targets[:, 2:].reshape(-1, LENGTH + 1).tolist():
-        end = sentence.index(END)
-        assert all(token == PAD for token in sentence[end + 1 :])
-        assert not set(VOCABULARY.unsayable) & set(sentence[:end])
+    own = tokens[:, 2:]
+    assert (own[..., 0] == START).all()
+    np.testing.assert_array_equal(own[..., 1:], targets[:, 2:, :-1])
+    for photo in targets[:, 2:].tolist():
+        assert len({tuple(sentence) for sentence in photo}) == 4
+        for sentence in photo:
+            end = sentence.index(END)
+            assert all(token == PAD for token in sentence[end + 1 :])
+            assert not set(VOCABULARY.unsayable) & set(sentence[:end])
 
 
 def test_a_caption_weighs_what_it_scores_above_the_others_of_its_photo(critic):
     said = ["a dog runs", "a dog", "the bed", "boats"]
-    drawn = np.stack([[VOCABULARY.encode(text, LENGTH)[1:] for text in said]] * 3)
-    weights = critic._advantages(drawn, TARGETS)
+    beams = np.stack([[VOCABULARY.encode(text, LENGTH)[1:] for text in said]] * 3)
+    weights = critic._advantages(beams, TARGETS)
     np.testing.assert_allclose(weights.sum(axis=1), 0, atol=1e-9)
     assert weights[0].argmax() == 0
     assert weights[0, 0] > weights[0, 1] > 0 > weights[0, 2]
@@ -77,8 +79,8 @@ def test_a_caption_weighs_what_it_scores_above_the_others_of_its_photo(critic):
 
 def test_a_caption_that_breaks_off_scores_less_than_one_that_ends(critic):
     whole, broken = "a dog runs on grass", "a dog runs on"
-    drawn = np.stack([[VOCABULARY.encode(text, LENGTH)[1:] for text in (whole, broken)]] * 3)
-    gained = critic._advantages(drawn, TARGETS)[0]
+    beams = np.stack([[VOCABULARY.encode(text, LENGTH)[1:] for text in (whole, broken)]] * 3)
+    gained = critic._advantages(beams, TARGETS)[0]
     without_end = Consensus([[text.split() for text in photo] for photo in PEOPLE])
     references = [text.split() for text in PEOPLE[0]]
     plain = [without_end.score(text.split(), references) for text in (whole, broken)]
@@ -89,8 +91,8 @@ def test_training_raises_the_reward(decoder, critic):
     trainer = CaptionTrainer(decoder, label_smoothing=0.0, attention_weight=0.0)
     trainer.compile(optimizer=make_optimizer(0.02))
     rewards = []
-    for step in range(60):
-        batch = critic.criticise(INPUTS, TARGETS, np.random.default_rng(step))
+    for _ in range(60):
+        batch = critic.criticise(INPUTS, TARGETS)
         rewards.append(critic.reward)
         trainer.train_on_batch(*batch)
     assert np.mean(rewards[-10:]) > np.mean(rewards[:10]) + 20

@@ -1,0 +1,74 @@
+"""How probably a caption is acceptable, by its CIDEr: `models.confidence.ACCEPTABLE`, fitted.
+
+python -m benchmarks.acceptable --captions Flickr8k.token.txt --photos images \
+    --dev-list Flickr_8k.devImages.txt
+
+benchmarks/judged.csv has 240 captions of dev photos by `flickr8k-en` of version 0.2, judged by eye
+twice: good (nothing in it is wrong), partly (the main subject is right), wrong. CIDEr is each
+caption's among all the dev photos' references.
+"""
+
+import argparse
+import csv
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from batch.quiet import start_tensorflow
+
+JUDGED = Path(__file__).with_name("judged.csv")
+GOOD = "good"
+_FREE = 1e-6  # two numbers from 480 verdicts: no penalty
+
+
+def main() -> None:
+    """Fit and print."""
+    options = _options()
+    start_tensorflow()
+    from batch.corpora.corpus import stop
+    from batch.corpora.read import CorpusFiles, read_corpus
+    from models.logistic import fit_logistic
+    from models.metrics import Consensus
+    from models.tokens import tokenize
+
+    files = CorpusFiles(options.captions, options.photos, dev_list=options.dev_list)
+    photos = read_corpus(files, "en", stop, training=False).dev
+    references = {photo.path: [tokenize(caption) for caption in photo.captions] for photo in photos}
+    consensus = Consensus(list(references.values()))
+    with JUDGED.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    cider = [
+        100 * consensus.score(tokenize(row["caption"]), references[row["path"]]) for row in rows
+    ]
+    first, second = ([row[judge] for row in rows] for judge in ("first", "second"))
+    good = np.array([float(verdict == GOOD) for verdict in (*first, *second)])
+    hundreds = np.array([*cider, *cider])[:, None] / 100
+    (slope,), intercept = fit_logistic(hundreds, good, _FREE)
+    print(f"midpoint {-100 * intercept / slope:.1f}, slope {slope / 100:.4f}")
+    print(*(f"{verdict} {n / len(good):.1%}" for verdict, n in Counter(first + second).items()))
+    print(
+        f"kappa {_kappa(first, second):.2f}, of good and the rest "
+        f"{_kappa([v == GOOD for v in first], [v == GOOD for v in second]):.2f}"
+    )
+
+
+def _kappa(first: list[str] | list[bool], second: list[str] | list[bool]) -> float:
+    """Return Cohen's kappa: agreement beyond chance, 1 where it is whole."""
+    agreed = np.mean([one == other for one, other in zip(first, second, strict=True)])
+    one, other = Counter(first), Counter(second)
+    chance = sum(one[verdict] * other[verdict] for verdict in one) / len(first) ** 2
+    return float((agreed - chance) / (1 - chance))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--captions", required=True, help="Flickr8k's token file")
+    add("--photos", required=True)
+    add("--dev-list", required=True)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
