@@ -6,7 +6,7 @@ interrupted goes on to the same result.
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ import keras
 from tqdm import tqdm
 
 from batch.config import lasting
-from batch.encode import batched, encode_photos, fill_cache
+from batch.encode import batched, encode_into_cache, encode_photos
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.feeds import (
@@ -120,11 +120,9 @@ class Training:
             load_variables(self.captioner.decoder.weights, os.path.join(self.out, DECODER_FILE))
         root = os.path.dirname(self.cache.folder)
         self.cache = open_cache(root, weights_fingerprint(weights), self.recipe.architecture)
-        photos = [*self.train, *self.dev]
-        with tqdm(total=len(photos), desc="encoding", unit="photo", disable=None) as bar:
-            encode = self.encoder.predict_on_batch
-            for loaded, _ in fill_cache(places(photos), self.cache, encode):
-                bar.update(len(loaded))
+        paths = [photo.location for photo in (*self.train, *self.dev)]
+        # A photo that cannot be read any more has no features: the first step that needs it tells.
+        encode_into_cache(paths, "", self.cache, self.encoder.predict_on_batch, lambda _: None)
         self._cached = None
 
     def _take_steps(self, trainer: CaptionTrainer, index: int, steps: range) -> None:
@@ -248,7 +246,8 @@ class Training:
         captions: dict[str, str] = {}
         for chunk in batched(self.dev, SHARD_PHOTOS):
             if self._tunes:
-                features = encode_photos(places(chunk), self.encoder.predict_on_batch)
+                photos = [Photo(*os.path.split(photo.location), 0, 0) for photo in chunk]
+                features = encode_photos(photos, self.encoder.predict_on_batch)
             else:
                 features = read_all(self.cache, chunk)
             texts = self.captioner.caption([features[photo.photo_id] for photo in chunk])
@@ -257,11 +256,6 @@ class Training:
 
     def _save(self, trainer: CaptionTrainer) -> None:
         save_state(_state(trainer), self.state_file, json.dumps(vars(self.progress)))
-
-
-def places(photos: Iterable[TrainingPhoto]) -> list[Photo]:
-    """Give photos as the loader takes them."""
-    return [Photo(*os.path.split(photo.location), 0, 0) for photo in photos]
 
 
 def _state(trainer: CaptionTrainer) -> list[Any]:

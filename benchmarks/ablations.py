@@ -119,6 +119,7 @@ class _Experiments:
     def run(self, name: str, seed: int) -> dict[str, Any]:
         """Train once; give the scores after the last pass."""
         from batch.features import open_cache
+        from batch.feeds import steps_a_pass
         from batch.train import Sources, prepare
         from batch.training import Training
         from models.captioner import weights_fingerprint
@@ -127,13 +128,12 @@ class _Experiments:
             """Scores after the last pass alone."""
 
             def _end_pass(self, loss: float) -> None:
-                if self.progress.phase + 1 == len(self.recipe.phases) and self._is_last():
+                last = len(self.recipe.phases) - 1
+                steps = self.recipe.phases[last].passes * steps_a_pass(
+                    self.train, self.recipe, last
+                )
+                if (self.progress.phase, self.progress.step) == (last, steps):
                     super()._end_pass(loss)
-
-            def _is_last(self) -> bool:
-                phase = self.recipe.phases[-1]
-                size = min(self.recipe.step_size(self.progress.phase), len(self.train))
-                return self.progress.step == phase.passes * (len(self.train) // size)
 
         change, o = CHANGES[name], self.options
         recipe = replace(self.base, name="ablation", seed=seed, **change.settings)

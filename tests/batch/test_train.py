@@ -195,13 +195,18 @@ def test_a_finished_training_is_not_done_again(undisturbed, tmp_path, monkeypatc
     assert_same(again, undisturbed)
 
 
-@pytest.fixture(scope="module")
-def undisturbed_both(corpus, tmp_path_factory):
-    training = Run(corpus, tmp_path_factory.mktemp("both") / "out", BOTH)
+def ever_better(corpus, folder: Path, recipe: Recipe) -> Run:
+    """Train without a disturbance; each pass is better than the one before."""
+    training = Run(corpus, folder / "out", recipe)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Training, "validate", better_and_better)
         training.go()
     return training
+
+
+@pytest.fixture(scope="module")
+def undisturbed_both(corpus, tmp_path_factory):
+    return ever_better(corpus, tmp_path_factory.mktemp("both"), BOTH)
 
 
 validate = Training.validate
@@ -245,11 +250,7 @@ def test_a_tuned_encoder_goes_into_the_captioner_s_folder(undisturbed_both):
 
 @pytest.fixture(scope="module")
 def undisturbed_all(corpus, tmp_path_factory):
-    training = Run(corpus, tmp_path_factory.mktemp("all") / "out", ALL)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Training, "validate", better_and_better)
-        training.go()
-    return training
+    return ever_better(corpus, tmp_path_factory.mktemp("all"), ALL)
 
 
 @pytest.mark.slow
