@@ -89,14 +89,16 @@ def from_memory(
     return look
 
 
-def from_files(smallest_crop: float, colour: float = 0.0) -> Look:
-    """See photos as uint8 pixels (photos, 299, 299, 3), mirrored by halves, cropped a little.
+def from_files(smallest_crop: float, colour: float = 0.0, *, mirrored: bool = True) -> Look:
+    """See photos as uint8 pixels (photos, 299, 299, 3), cropped a little, half of them `mirrored`.
 
     Brightness, saturation and contrast are changed by a factor of up to 1 ± `colour`.
     """
 
     def look(photos: Sequence[TrainingPhoto], random: Any) -> np.ndarray:
         draws = random.random((len(photos), 7))
+        if not mirrored:
+            draws[:, 3] = 1
         with Parallel(n_jobs=THREADS, prefer="threads") as parallel:
             return np.stack(
                 parallel(

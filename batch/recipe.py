@@ -19,6 +19,7 @@ class Phase:
 
     The rate warms up and falls to zero over the phase, or with `constant` stays what it is. A phase
     that leaves the encoder as it is after one that tuned it goes on with the pass that was kept.
+    Photos are mirrored, cropped and recoloured only where the encoder learns from them.
     """
 
     passes: int
@@ -27,6 +28,10 @@ class Phase:
     tuned_after: str = ""  # the encoder's layer up to which it stays as it is
     constant: bool = False
     photos_a_step: int = 0  # the recipe's, where 0
+    averaging: float = 0.0  # of the moving average of the weights, what a step leaves; 0: none
+    mirrored: bool = True  # half of the photos
+    smallest_crop: float = 0.75  # share of the photo's area
+    colour: float = 0.0  # brightness, saturation and contrast change by up to so much
     self_critical: float = 0.0  # share of the loss, the rest is cross-entropy
     beams: int = 5  # captions of a photo that are criticised
 
@@ -51,12 +56,9 @@ class Recipe:
     label_smoothing: float = 0.1
     attention_weight: float = 0.01
     weight_decay: float = 1e-4
-    averaging: float = 0.0  # of the moving average of the weights, what a step leaves; 0: none
     keep_passes: bool = False  # a captioner of each pass, not of the best one alone
     photos_a_step: int = 32
     captions_a_photo: int = 5
-    smallest_crop: float = 0.75  # share of the photo's area
-    colour: float = 0.0  # brightness, saturation and contrast change by up to so much
     seed: int = 1
     phases: tuple[Phase, ...] = (Phase(5, 5e-4), Phase(7, 5e-4, 1e-4))
     search: SearchConfig = field(default_factory=SearchConfig)

@@ -165,7 +165,7 @@ class Training:
     def _look(self, phase: Phase) -> Look:
         """Say how a phase sees photos; what is cached is read once for several phases."""
         if phase.encoder_rate:
-            return from_files(self.recipe.smallest_crop, self.recipe.colour)
+            return from_files(phase.smallest_crop, phase.colour, mirrored=phase.mirrored)
         if self._cached is None:
             merge = self.recipe.architecture == "merge"
             read = partial(from_memory, pooled=True) if merge else from_cache
@@ -184,7 +184,7 @@ class Training:
         optimizer = make_optimizer(
             phase.rate if phase.constant else warmed_cosine(phase.rate, steps),
             weight_decay=self.recipe.weight_decay,
-            averaging=self.recipe.averaging,
+            averaging=phase.averaging,
             encoder_variables=tuple(tuned.trainable_variables) if tuned else (),
             encoder_scale=phase.encoder_rate / phase.rate,
         )

@@ -1,27 +1,33 @@
-"""Changes to a training, each alone, on cached features: a row of dev scores for each and seed.
+"""Changes to a training, each alone: a row of dev scores for each and seed.
 
 python -m benchmarks.ablations --captions Flickr8k.token.txt --photos images \
     --train-list Flickr_8k.trainImages.txt --dev-list Flickr_8k.devImages.txt \
     --encoder models/pretrained/flickr8k-en/encoder.weights.h5 [--only NAME...] [--seeds 1 2]
+python -m benchmarks.ablations --series encoder --start CAPTIONER --photos-used 1500 …
 
-What was done before is kept in outputs/benchmarks/ablations.jsonl and not done again. The score is
-that of the last pass: no pass is chosen on what it is scored on.
+The series `decoder` trains small decoders on cached features. The series `encoder` tunes a
+captioner that was trained on `--encoder` as it is, and that encoder, on some of the photos. What
+was done before is kept in outputs/benchmarks and not done again. The score is that of the last
+pass: no pass is chosen on what it is scored on.
 """
 
 import argparse
 import json
-import shutil
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batch.config import FEATURES, OUTPUTS
 from batch.quiet import start_tensorflow
 from batch.recipe import Phase, Recipe
+
+if TYPE_CHECKING:
+    from batch.training import Training
 
 # Half the sizes of what ships: a quarter of its time, and small changes still show.
 SMALL = Recipe(
@@ -53,13 +59,32 @@ def _critical(share: float) -> Change:
     return Change({"phases": (Phase(6, 1e-3), Phase(2, 2e-4, self_critical=share))})
 
 
-CHANGES = {
+def _tuned(**settings: Any) -> Change:
+    """Two passes that tune the encoder's upper blocks too, but for some settings."""
+    tuned = {"encoder_rate": 5e-4, "tuned_after": "mixed5"} | settings
+    return Change({"phases": (Phase(2, 5e-4, **tuned),)})
+
+
+TUNING = {
+    "upper blocks, after mixed5": _tuned(),
+    "the encoder left as it is": _tuned(encoder_rate=0.0, tuned_after=""),
+    "the whole encoder": _tuned(tuned_after=""),
+    "the last blocks, after mixed8": _tuned(tuned_after="mixed8"),
+    "the encoder at 1e-4": _tuned(encoder_rate=1e-4),
+    "the encoder at 2e-3": _tuned(encoder_rate=2e-3),
+    "neither flips nor crops": _tuned(mirrored=False, smallest_crop=1.0),
+    "flips alone": _tuned(smallest_crop=1.0),
+    "crops from 50% on": _tuned(smallest_crop=0.5),
+    "colour by up to 20%": _tuned(colour=0.2),
+    "average of weights 0.98": _tuned(averaging=0.98),
+}
+DECODING = {
     "as it is": Change(),
     "rate 2e-4": _rate(2e-4),
     "rate 5e-4": _rate(5e-4),
     "rate 2e-3": _rate(2e-3),
-    "average of weights 0.99": Change({"averaging": 0.99}),
-    "average of weights 0.998": Change({"averaging": 0.998}),
+    "average of weights 0.99": Change({"phases": (Phase(6, 1e-3, averaging=0.99),)}),
+    "average of weights 0.998": Change({"phases": (Phase(6, 1e-3, averaging=0.998),)}),
     "dropout 0.3": Change({"dropout": 0.3}),
     "dropout 0.6": Change({"dropout": 0.6}),
     "no label smoothing": Change({"label_smoothing": 0.0}),
@@ -83,18 +108,20 @@ CHANGES = {
     "self-critical 0.9": _critical(0.9),
     "self-critical 0.98": _critical(0.98),
 }
+SERIES = {"decoder": (SMALL, DECODING), "encoder": (Recipe("tuned"), TUNING)}
 
 
 def main() -> None:
     """Run what was not run before; print the table."""
     options = _options()
-    log = Path(OUTPUTS, "benchmarks", options.log)
+    _, changes = SERIES[options.series]
+    log = Path(OUTPUTS, "benchmarks", f"{options.series}-ablations.jsonl")
     log.parent.mkdir(parents=True, exist_ok=True)
     done = _read(log)
     start_tensorflow()
     experiments = _Experiments(options)
     for seed in options.seeds:
-        for name in options.only or CHANGES:
+        for name in options.only or changes:
             if (name, seed) not in {(row["change"], row["seed"]) for row in done}:
                 done.append(experiments.run(name, seed))
                 with log.open("a", encoding="utf-8") as file:
@@ -110,14 +137,31 @@ class _Experiments:
         from batch.corpora.read import CorpusFiles, read_corpus
 
         self.options = options
-        self.base = Recipe.read(options.preset) if options.preset else SMALL
+        self.base, self.changes = SERIES[options.series]
         lists = {"train_list": options.train_list, "dev_list": options.dev_list}
         files = CorpusFiles(options.captions, options.photos, **lists)
-        self.corpus = read_corpus(files, self.base.language, stop)
+        corpus = read_corpus(files, self.base.language, stop)
+        self.corpus = replace(corpus, train=corpus.train[: options.photos_used])
         self.seen: Any = None
 
     def run(self, name: str, seed: int) -> dict[str, Any]:
         """Train once; give the scores after the last pass."""
+        change = self.changes[name]
+        recipe = replace(self.base, name="ablation", seed=seed, **change.settings)
+        with tempfile.TemporaryDirectory(prefix="ablation-") as out:
+            training = self._prepare(change, recipe, out)
+            start = time.perf_counter()
+            training.run()
+        self.seen = training._cached
+        scores = training.progress.history[-1]
+        row: dict[str, Any] = {"change": name, "seed": seed}
+        row |= {score: scores[score] for score in SCORES}
+        row["minutes"] = round((time.perf_counter() - start) / 60, 1)
+        print(*(f"{key}={value}" for key, value in row.items()), flush=True)
+        return row | {"recipe": asdict(recipe)}
+
+    def _prepare(self, change: Change, recipe: Recipe, out: str) -> "Training":
+        """Make a training that scores after the last pass alone."""
         from batch.features import open_cache
         from batch.feeds import steps_a_pass
         from batch.train import Sources, prepare
@@ -125,24 +169,18 @@ class _Experiments:
         from models.captioner import weights_fingerprint
 
         class AtTheEnd(Training):
-            """Scores after the last pass alone."""
-
             def _end_pass(self, loss: float) -> None:
                 last = len(self.recipe.phases) - 1
-                steps = self.recipe.phases[last].passes * steps_a_pass(
-                    self.train, self.recipe, last
-                )
+                passes = self.recipe.phases[last].passes
+                steps = passes * steps_a_pass(self.train, self.recipe, last)
                 if (self.progress.phase, self.progress.step) == (last, steps):
                     super()._end_pass(loss)
 
-        change, o = CHANGES[name], self.options
-        recipe = replace(self.base, name="ablation", seed=seed, **change.settings)
+        o = self.options
         glove = o.glove if change.glove else None
-        sources = Sources(self.corpus, o.photos, o.encoder, glove)
-        out = Path(OUTPUTS, "benchmarks", "ablation")
-        shutil.rmtree(out, ignore_errors=True)
+        sources = Sources(self.corpus, o.photos, o.encoder, glove, start=o.start)
         cache = open_cache(o.features, weights_fingerprint(o.encoder), recipe.architecture)
-        made = prepare(recipe, sources, cache, str(out))
+        made = prepare(recipe, sources, cache, out)
         training = AtTheEnd(**{key: value for key, value in vars(made).items() if key[0] != "_"})
         if change.decoder:
             from benchmarks import variants
@@ -150,16 +188,7 @@ class _Experiments:
             config = training.captioner.config.decoder
             training.captioner.decoder = getattr(variants, change.decoder)(config)
         training._cached = self.seen
-        start = time.perf_counter()
-        training.run()
-        self.seen = training._cached
-        row = {"change": name, "seed": seed} | {
-            score: training.progress.history[-1][score] for score in SCORES
-        }
-        row["minutes"] = round((time.perf_counter() - start) / 60, 1)
-        row["recipe"] = asdict(recipe)
-        print(*(f"{key}={value}" for key, value in row.items() if key != "recipe"), flush=True)
-        return row
+        return training
 
 
 def _read(log: Path) -> list[dict[str, Any]]:
@@ -193,10 +222,11 @@ def _options() -> argparse.Namespace:
     add("--encoder", required=True, help="weights that the features are seen through")
     add("--features", default=FEATURES)
     add("--glove", help="word vectors of 200 numbers, for what is tried with them")
-    add("--preset", help="the training to change, a smaller one by default")
-    add("--only", nargs="+", choices=CHANGES, metavar="NAME")
+    add("--series", choices=SERIES, default="decoder")
+    add("--start", help="the encoder series: a captioner's folder to go on from")
+    add("--photos-used", type=int, help="so many of the photos to learn from")
+    add("--only", nargs="+", choices=[*DECODING, *TUNING], metavar="NAME")
     add("--seeds", type=int, nargs="+", default=[1, 2])
-    add("--log", default="ablations.jsonl", help="a file under outputs/benchmarks")
     return parser.parse_args()
 
 

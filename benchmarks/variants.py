@@ -1,8 +1,9 @@
-"""Decoders that were tried against the one that ships; `benchmarks.ablations` trains them.
+"""Decoders that were tried against the one that ships, by `benchmarks.ablations` and `searches`.
 
 Each has what training and search ask of a decoder: `call`, `begin` and `next_words`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -207,3 +208,40 @@ class LateDecoder(TransformerDecoder):
         hidden, carry = (ops.reshape(item, rows) for item in after)
         heard = ops.expand_dims(ops.reshape(output, rows), 2)
         return self.think(heard, seen[0])[:, :, 0], (hidden, carry)
+
+
+class Ensemble(keras.Model):
+    """Several decoders of one vocabulary that vote on each word: the mean of their probabilities.
+
+    For searches alone. Each sees the photo and keeps its state by itself.
+    """
+
+    def __init__(self, decoders: Sequence[Any]) -> None:
+        super().__init__(name="ensemble")
+        self.decoders = list(decoders)
+        self.built = True
+
+    def begin(self, features: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Begin with all of them."""
+        begun = [decoder.begin(features) for decoder in self.decoders]
+        self._parts = [(len(seen), len(state)) for seen, state in begun]
+        return sum((seen for seen, _ in begun), ()), sum((state for _, state in begun), ())
+
+    def next_words(
+        self, tokens: Any, state: tuple[Any, ...], seen: tuple[Any, ...]
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Take one step of each; the logits are the logarithm of the mean probability."""
+        total: Any = 0.0
+        after: tuple[Any, ...] = ()
+        for decoder, (looks, states) in zip(self.decoders, self._parts, strict=True):
+            logits, new = decoder.next_words(tokens, tuple(state[:states]), tuple(seen[:looks]))
+            seen, state, after = seen[looks:], state[states:], after + tuple(new)
+            total += ops.softmax(ops.cast(logits, "float32"), axis=-1) / len(self.decoders)
+        return ops.log(total), after
+
+
+def averaged_weights(decoders: Sequence[Any]) -> Any:
+    """Give the first of several decoders of one shape the mean of their weights."""
+    for variable, *others in zip(*(decoder.weights for decoder in decoders), strict=True):
+        variable.assign(sum(others, variable.value) / len(decoders))
+    return decoders[0]

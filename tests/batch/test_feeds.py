@@ -149,6 +149,14 @@ def test_files_are_seen_as_pixels_that_follow_from_the_step(pictures):
     assert not np.array_equal(one, other)
 
 
+def test_photos_need_not_be_mirrored(pictures):
+    looks = from_files(1.0, mirrored=False), from_files(1.0)
+    plain, halved = (look(pictures * 8, np.random.default_rng(0)) for look in looks)
+    flipped = (plain != halved).any((1, 2, 3))
+    assert 0 < flipped.sum() < len(flipped)
+    np.testing.assert_array_equal(halved[flipped], plain[flipped][:, :, ::-1])
+
+
 def field_of(
     path: Path, *draws: float, smallest: float = 0.75, colours=(0.5, 0.5, 0.5)
 ) -> np.ndarray:

@@ -50,9 +50,11 @@ DECODER = Recipe("tiny", phases=(Phase(3, 0.01),), **SMALL)
 BOTH = replace(DECODER, phases=(Phase(1, 0.01), Phase(2, 0.01, 0.002)))
 ALL = replace(
     BOTH,
-    averaging=0.9,
-    colour=0.2,
-    phases=(Phase(1, 0.01, 0.002), Phase(1, 0.01), Phase(2, 0.01, self_critical=0.5)),
+    phases=(
+        Phase(1, 0.01, 0.002, averaging=0.9, colour=0.2),
+        Phase(1, 0.01, averaging=0.9),
+        Phase(2, 0.01, averaging=0.9, self_critical=0.5),
+    ),
 )
 
 MERGE = Recipe(
