@@ -57,7 +57,7 @@ demo: .venv/.demo ## caption a few photos that a Python package carries
 .PHONY: train
 train: check-train .venv/.train $(KOREAN) ## train a captioner: CAPTIONS= PHOTOS= OUT=, and DEV_CAPTIONS= or lists
 	@$(BATCH) train $(CORPUS) $(RECIPE) --out="$$OUT" $${GLOVE:+--glove="$$GLOVE"} $${FROM:+--from="$$FROM"} \
-		$${ENCODER:+--encoder="$$ENCODER"} $${FEATURES:+--features="$$FEATURES"}
+		$${ENCODER:+--encoder="$$ENCODER"} $${FEATURES:+--features="$$FEATURES"} $${SEED:+--seed="$$SEED"}
 
 .PHONY: corpus
 corpus: check-captions .venv/.installed $(KOREAN) ## count the words of a corpus: CAPTIONS= and lists; DESCRIPTIONS= writes them cleaned

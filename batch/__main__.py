@@ -169,6 +169,7 @@ def _add_train(parser: Any) -> None:
     add(
         "--encoder", help="weights to start from: imagenet, or a file; CAPTIONER's, if there is one"
     )
+    add("--seed", type=_count, metavar="N", help="instead of the preset's")
     add("--out", required=True, help="the captioner's folder")
 
 

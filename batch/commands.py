@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,7 @@ def train(options: argparse.Namespace) -> int:
     from batch.train import Sources, train_captioner
 
     recipe = _recipe(options)
+    recipe = replace(recipe, seed=options.seed or recipe.seed)
     corpus = _corpus(options, recipe.language)
     start = options.start and captioner_folder(options.start)
     encoder = options.encoder or _own_encoder(start)
@@ -126,10 +128,9 @@ def evaluate(options: argparse.Namespace) -> int:
     start_tensorflow()
     from batch.evaluate import Places
     from batch.evaluate import evaluate as score_captioner
-    from models.captioner import CaptionerConfig
 
     folder = captioner_folder(options.captioner)
-    photos = _corpus(options, CaptionerConfig.read(folder).language).dev
+    photos = _corpus(options, language_of(folder)).dev
     places = Places(options.photos, options.features, options.out)
     print(score_captioner(folder, photos, places, _search(options), _teller(options)))
     print(f"\n{printable(options.out)}/index.html shows them, scored.csv has a row a photo")

@@ -72,8 +72,9 @@ class _Dev:
 
 def _varied(names: Sequence[str]) -> Iterator[tuple[str, "Captioner"]]:
     """Give what there is to score, by what it is called."""
-    from benchmarks.variants import Ensemble, averaged_weights
+    from benchmarks.variants import Ensemble
     from models.captioner import Captioner
+    from recipes.average import average
 
     folders = [captioner_folder(name) for name in names]
     first = Captioner.load(folders[0])
@@ -88,8 +89,8 @@ def _varied(names: Sequence[str]) -> Iterator[tuple[str, "Captioner"]]:
     yield from zip(names, captioners, strict=True)
     decoders: list[Any] = [captioner.decoder for captioner in captioners]
     yield "the ensemble", Captioner(first.config, first.vocabulary, Ensemble(decoders))
-    averaged = averaged_weights(decoders)
-    yield "the mean of their weights", Captioner(first.config, first.vocabulary, averaged)
+    averaged = Captioner(first.config, first.vocabulary, average(decoders))
+    yield "the mean of their weights", averaged
 
 
 def _options() -> argparse.Namespace:

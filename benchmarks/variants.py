@@ -238,10 +238,3 @@ class Ensemble(keras.Model):
             seen, state, after = seen[looks:], state[states:], after + tuple(new)
             total += ops.softmax(ops.cast(logits, "float32"), axis=-1) / len(self.decoders)
         return ops.log(total), after
-
-
-def averaged_weights(decoders: Sequence[Any]) -> Any:
-    """Give the first of several decoders of one shape the mean of their weights."""
-    for variable, *others in zip(*(decoder.weights for decoder in decoders), strict=True):
-        variable.assign(sum(others, variable.value) / len(decoders))
-    return decoders[0]

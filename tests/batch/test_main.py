@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -431,8 +430,9 @@ def test_an_archive_whose_name_is_no_text_is_no_reason_to_fail(tmp_path, caption
 def test_a_corpus_and_its_options_reach_training_and_evaluation(tmp_path, monkeypatch, capsys):
     import batch.evaluate
     import batch.train
-    from models.captioner import CaptionerConfig
 
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text('{"language": "en"}')
     (tmp_path / "tokens").write_text("a.jpg#0\tA dog .\nb.jpg#0\tA cat .\n")
     (tmp_path / "train").write_text("a.jpg\n")
     (tmp_path / "dev").write_text("b.jpg\n")
@@ -441,12 +441,12 @@ def test_a_corpus_and_its_options_reach_training_and_evaluation(tmp_path, monkey
     seen = []
     monkeypatch.setattr(batch.train, "train_captioner", lambda *args: seen.append(args) or "done")
     monkeypatch.setattr(batch.evaluate, "evaluate", lambda *args: seen.append(args) or "scored")
-    monkeypatch.setattr(CaptionerConfig, "read", lambda folder: SimpleNamespace(language="en"))
     places = ["--photos", "photos", "--features", "cache", "--out", "out"]
-    assert main(["train", *corpus, *places, "--train-list", "train", "--encoder", "e.npz"]) == 0
+    asked = ["--train-list", "train", "--encoder", "e.npz", "--seed", "5"]
+    assert main(["train", *corpus, *places, *asked]) == 0
     assert main(["evaluate", *corpus, *places, "--captioner", "mine", "--num-beams", "2"]) == 0
     recipe, sources, *rest = seen[0]
-    assert recipe.name == "flickr8k-en"
+    assert (recipe.name, recipe.seed) == ("flickr8k-en", 5)
     assert [photo.path for photo in sources.corpus.train] == ["a.jpg"]
     assert (sources.photos, sources.encoder, sources.glove) == ("photos", "e.npz", None)
     assert rest == ["cache", "out"]
