@@ -154,7 +154,13 @@ class Training:
         critic = SelfCritic(
             self.captioner.decoder,
             [photo.tokens for photo in self.train],
-            replace(search, num_beams=phase.beams, max_length=longest, no_repeat_ngram=0),
+            replace(
+                search,
+                num_beams=phase.beams,
+                max_length=longest,
+                no_repeat_ngram=0,
+                no_repeat_within=0,
+            ),
             self.captioner.vocabulary.unsayable,
             share=phase.self_critical,
         )

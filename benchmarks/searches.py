@@ -23,6 +23,7 @@ SEARCHES: dict[str, Sequence[float]] = {
     "num_beams": (1, 2, 3, 4, 5, 8),
     "length_penalty": (0.0, 0.4, 0.7, 1.0, 1.2, 1.4, 1.7),
     "no_repeat_ngram": (0, 2, 3),
+    "no_repeat_within": (0, 1, 2),
 }
 
 

@@ -27,12 +27,14 @@ class SearchConfig:
 
     With a `temperature` above 0 words are drawn at random, as probable as the captioner holds them
     at 1, bolder above, the same at each run with the same `seed`; `num_beams` means nothing then.
+    No word comes twice within `no_repeat_within` words: of 2 no "hat hat" and no "hat and hat".
     """
 
     num_beams: int = 4
     max_length: int = 20
     length_penalty: float = 0.7
     no_repeat_ngram: int = 2
+    no_repeat_within: int = 0
     temperature: float = 0.0
     seed: int = 1
 
@@ -45,6 +47,8 @@ class SearchConfig:
     def __str__(self) -> str:
         limits = f"max_length={self.max_length}"
         repeats = f"no_repeat_ngram={self.no_repeat_ngram}"
+        if self.no_repeat_within:
+            repeats += f" no_repeat_within={self.no_repeat_within}"
         if self.temperature:
             return f"temperature={self.temperature:g} seed={self.seed} {limits} {repeats}"
         penalty = f"length_penalty={self.length_penalty:g}"
@@ -77,7 +81,7 @@ def beam_search(
     state: arrays (photos, beams, …), the same for all beams of a photo; photos: their number.
     A finished beam stays as it is and keeps its place while its score is among the best; scores
     are log-probability over length ** length_penalty (`<end>` counts). The `unsayable` ids are
-    never chosen, no n-gram of `no_repeat_ngram` words comes twice, and a caption that reaches
+    never chosen, nothing comes twice that `config` forbids to, and a caption that reaches
     `max_length` words ends there.
     Returns tokens (photos, beams, max_length + 1) int32, best first, `<pad>` after `<end>`; and
     log-probabilities (photos, beams) float32.
@@ -189,7 +193,15 @@ def _allowed(
     words = ops.where(never | empty, _NEVER, words)
     if 0 < config.no_repeat_ngram <= config.max_length:  # a longer one cannot come twice
         words = ops.where(_repeats(tokens, position, words.shape[-1], config), _NEVER, words)
+    for back in range(1, config.no_repeat_within + 1):
+        words = ops.where(token_ids == _word_before(tokens, position, back), _NEVER, words)
     return ops.where(position == config.max_length, _keep_end(words), words)
+
+
+def _word_before(tokens: Any, position: Any, back: int) -> Any:
+    """Give each beam's word so many words before a position, `<pad>` before the first."""
+    word = ops.take(tokens, ops.maximum(position - back, 0), axis=-1)
+    return ops.expand_dims(ops.where(position >= back, word, PAD), -1)
 
 
 def _keep_end(words: Any) -> Any:

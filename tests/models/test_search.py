@@ -145,6 +145,28 @@ def test_ngrams_are_blocked_only_where_they_would_come_twice():
     assert words == {0: "aaaaaa.", 1: "a.", 2: "aa.", 3: "aaa.", 6: "aaaaaa.", 9: "aaaaaa."}
 
 
+@pytest.mark.parametrize("within", [1, 2, 3])
+@settings(max_examples=8, deadline=None)
+@given(seed=seeds)
+def test_no_word_comes_twice_within_so_many(within, seed):
+    script = Script.random(seed, nodes=2, letters=5)
+    config = SearchConfig(4, 9, no_repeat_ngram=0, no_repeat_within=within)
+    for beam in script.search(config)[0][0]:
+        said = beam[beam != PAD].tolist()
+        for back in range(1, within + 1):
+            assert all(word != earlier for word, earlier in zip(said[back:], said, strict=False))
+
+
+def test_a_word_may_come_again_where_it_is_far_enough():
+    liked = {"": {"a": 0.9, "b": 0.06, "c": 0.03, ".": 0.01}}
+    script = Script.tree("abc", liked)
+    words = [
+        spelled(script.search(SearchConfig(1, 6, 0, 0, within))[0][0, 0], "abc")
+        for within in (0, 1, 2)
+    ]
+    assert words == ["aaaaaa.", "ababab.", "abcabc."]
+
+
 def test_ngrams_longer_than_a_caption_are_no_error():
     config = SearchConfig(2, 1, no_repeat_ngram=4)
     assert Script.random(0).search(config)[0].shape == (1, 2, 2)
@@ -296,3 +318,4 @@ def test_a_search_names_itself_by_what_it_does():
     assert str(SearchConfig()) == "beams=4 max_length=20 length_penalty=0.7 no_repeat_ngram=2"
     sampling = str(SearchConfig(temperature=0.5, seed=3))
     assert sampling == "temperature=0.5 seed=3 max_length=20 no_repeat_ngram=2"
+    assert str(SearchConfig(no_repeat_within=2)).endswith("no_repeat_ngram=2 no_repeat_within=2")
