@@ -74,6 +74,7 @@ calibrate: check-corpus .venv/.train $(KOREAN) ## fit a captioner's confidence: 
 
 .PHONY: scene
 scene: check-corpus .venv/.train ## teach CAPTIONER= what is no scene, from its own training photos: CAPTIONS= PHOTOS= and lists
+	$(call need,CAPTIONER)
 	@$(BATCH) scene $(CORPUS) $(OPTIONS) $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"}
 
 .PHONY: attention

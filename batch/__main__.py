@@ -194,9 +194,8 @@ def _add_calibrate(parser: Any) -> None:
 
 
 def _add_scene(parser: Any) -> None:
-    _add_corpus(parser)
+    _add_calibrate(parser)
     add = parser.add_argument
-    add("--captioner", default=CAPTIONER, help="one that ships, or a folder")
     add("--train-list", help="names of the photos it learnt from; a token file needs it")
 
 

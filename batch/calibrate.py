@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 from tqdm import tqdm
 
 from batch.caption import Stage
 from batch.config import keep_out_of
-from batch.corpora.corpus import CaptionedPhoto, Problem, Tell, stop
+from batch.corpora.corpus import CaptionedPhoto, Tell, stop
 from batch.encode import batched, encode_into_cache
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache
-from batch.photos import LoadedPhoto
 from batch.tables import Table
 from manifests.durable import write_json
 from models.calibration import CONFIDENCE_FILE, FOLDS, Calibration, Figures, Fitted, Hypothesis
@@ -39,12 +39,8 @@ def calibrate(
     """
     keep_out_of(place, {"CAPTIONER": folder, "FEATURES": features})
     stage = Stage.load([folder], features, {})
-
-    def tell_unsound(photo: LoadedPhoto) -> None:
-        tell(Problem(photo.photo.location, "", photo.error))
-
     paths = [photo.path for photo in photos]
-    identities = encode_into_cache(paths, place, stage.cache, stage.encode, tell_unsound)
+    identities = encode_into_cache(paths, place, stage.cache, stage.encode, tell)
     sound = [photo for photo in photos if photo.captions and photo.path in identities]
     if len(sound) < FEWEST:
         raise ArchiveError(
@@ -79,6 +75,7 @@ def _fit(
 
     fitted_on = {
         "photos": len(photos),
+        "captions_by_people_each": round(fmean(len(p.captions) for p in photos), 1),
         "language": config.language,
         "words_split_by": split.name,
         "acceptable_by_cider": ACCEPTABLE,

@@ -78,11 +78,15 @@ def train(options: argparse.Namespace) -> int:
 
 
 def _own_encoder(captioner: str | None) -> str:
-    """Give the encoder of a captioner to go on from; that of ImageNet without one."""
-    from models.captioner import IMAGENET, CaptionerConfig
+    """Give the encoder of a captioner to go on from; that of ImageNet without one.
+
+    Raises CheckpointError where it is not the one that the captioner was taught with.
+    """
+    from models.captioner import IMAGENET, CaptionerConfig, encoder_fingerprint
 
     if captioner is None:
         return IMAGENET
+    encoder_fingerprint(captioner)
     return CaptionerConfig.read(captioner).encoder_weights(captioner)
 
 
@@ -119,7 +123,7 @@ def scene(options: argparse.Namespace) -> int:
         [os.path.join(options.photos, photo.path) for photo in split]
         for split in (found.train, found.dev)
     )
-    print(teach_scenes(folder, train, dev, options.features))
+    print(teach_scenes(folder, train, dev, options.features, _teller(options)))
     return COMPLETE
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 History = Sequence[Mapping[str, Any]]
-"""A row a pass: `phase`, `step`, `loss` (the last one), and scores times 100 by their names."""
+"""A row a pass: `phase`, `step`, `loss` (its mean), and scores times 100 by their names."""
 
 # Told apart by those who see fewer colours too: Okabe and Ito, "Color universal design", 2008.
 _LOSS_COLOR = "#666666"

@@ -12,6 +12,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from batch.corpora.corpus import Problem, Tell
 from batch.features import SHARD_PHOTOS, FeatureCache
 from batch.photos import LoadedPhoto, load
 from batch.scan import Photo
@@ -126,11 +127,11 @@ def encode_into_cache(
     folder: str,
     cache: FeatureCache,
     encode: Encode,
-    on_unsound: Callable[[LoadedPhoto], None],
+    tell: Tell,
 ) -> dict[str, str]:
     """Put the features of a corpus' photos into the cache; give each path its photo identity.
 
-    `on_unsound` is told of photos that cannot be read; they get none.
+    `tell` is told of photos that cannot be read; they get none.
     """
     photos = (Photo(folder, path, 0, 0) for path in paths)
     with tqdm(total=len(paths), desc="encoding", unit="photo", disable=None) as bar:
@@ -140,7 +141,7 @@ def encode_into_cache(
                 if photo.photo_id is not None and photo.status == "ok":
                     identities[photo.photo.relative] = photo.photo_id
                 else:
-                    on_unsound(photo)
+                    tell(Problem(photo.photo.location, "", photo.error))
             bar.update(len(loaded))
     return identities
 

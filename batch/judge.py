@@ -34,7 +34,7 @@ def judge(
     texts = {path: captions[path].caption or "" for path in references}
     split = splitter(config.language)
     found = score(texts, references, split.split)
-    faults = _find_faults(list(texts.values()), captioner)
+    faults = _find_faults(texts, captioner)
     judged = tuple(
         Judged(
             path,
@@ -43,11 +43,11 @@ def judge(
             100 * cider,
             references[path],
             photo_kinds(references[path], config.language),
-            wrong,
+            faults[path],
         )
-        for (path, cider), wrong in zip(found.cider_by_photo.items(), faults, strict=True)
+        for path, cider in found.cider_by_photo.items()
     )
-    people = [first for first, *_ in references.values()]
+    people = {path: first for path, (first, *_) in references.items()}
     return Evaluation(
         captioner=config.name,
         fingerprint=fingerprint,
@@ -56,8 +56,10 @@ def judge(
         splitter=split.name,
         scores=found.as_dict() | _own_scores(config.language, texts, references),
         variety=variety(list(texts.values()), captioner.vocabulary),
-        people=variety(people, captioner.vocabulary),
-        faults=_shares(faults, _find_faults(people, captioner), config.language),
+        people=variety(list(people.values()), captioner.vocabulary),
+        faults=_shares(
+            [*faults.values()], [*_find_faults(people, captioner).values()], config.language
+        ),
         kinds=_by_kind(judged, config.language),
         reliability=_reliability([photo for photo in judged if photo.caption]),
         photos=judged,
@@ -76,9 +78,9 @@ def _own_scores(
     return {}
 
 
-def _find_faults(captions: Sequence[str], captioner: Captioner) -> list[frozenset[Fault]]:
-    """Find what is degenerate in each of a set's captions."""
-    frequent = variety(captions, captioner.vocabulary).frequent
+def _find_faults(captions: Mapping[str, str], captioner: Captioner) -> dict[str, frozenset[Fault]]:
+    """Find what is degenerate in each of a set's captions, by path."""
+    frequent = variety(list(captions.values()), captioner.vocabulary).frequent
     split, longest = captioner.vocabulary.tokenizer.split, captioner.config.search.max_length
 
     def faults(caption: str) -> Iterator[Fault]:
@@ -88,7 +90,7 @@ def _find_faults(captions: Sequence[str], captioner: Captioner) -> list[frozense
         if len(split(caption)) >= longest:
             yield Fault.CUT
 
-    return [frozenset(faults(caption)) for caption in captions]
+    return {path: frozenset(faults(caption)) for path, caption in captions.items()}
 
 
 def _shares(

@@ -35,6 +35,16 @@ class Phase:
     self_critical: float = 0.0  # share of the loss, the rest is cross-entropy
     beams: int = 5  # captions of a photo that are criticised
 
+    def check(self) -> None:
+        """Raise ValueError where a setting means nothing."""
+        if not 0 <= self.self_critical < 1 or self.beams < 2:
+            raise ValueError("self_critical is at least 0 and below 1, beams at least 2")
+        if not (0 <= self.averaging < 1 and 0 <= self.colour <= 1 and 0 < self.smallest_crop <= 1):
+            raise ValueError(
+                "averaging is at least 0 and below 1, colour from 0 to 1, smallest_crop above 0 "
+                "and at most 1"
+            )
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -72,8 +82,8 @@ class Recipe:
             raise ValueError("the merge captioner is trained on features alone: no encoder_rate")
         if any(phase.encoder_rate and phase.self_critical for phase in self.phases):
             raise ValueError("a self-critical phase leaves the encoder as it is: no encoder_rate")
-        if any(not 0 <= phase.self_critical < 1 or phase.beams < 2 for phase in self.phases):
-            raise ValueError("self_critical is at least 0 and below 1, beams at least 2")
+        for phase in self.phases:
+            phase.check()
         find_tokenizer(self.tokenizer)
 
     def decoder_config(self, vocabulary_size: int) -> DecoderConfig | MergeConfig:

@@ -5,7 +5,7 @@ on, as they are and made odd (dark, washed out, grey, cropped tight); what is no
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,20 +13,21 @@ from PIL import Image
 from tqdm import tqdm
 
 from batch.caption import encode_with
+from batch.corpora.corpus import Tell, stop
 from batch.encode import CHUNK, Encode, batched, encode_into_cache
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.feeds import TrainingPhoto
 from batch.nonscenes.drawings import KINDS, drawings
 from batch.nonscenes.looks import odd_photo
-from batch.photos import LoadedPhoto, open_upright, read_bytes, squashed
+from batch.photos import open_upright, read_bytes, squashed
 from models.captioner import CaptionerConfig, encoder_fingerprint
-from models.encoder import IMAGE_SIZE
+from models.encoder import FEATURES, IMAGE_SIZE
 from models.merge_decoder import pool_photo
 from models.scene import SceneHead
 
 ENOUGH = 500  # photos to learn from; fewer don't tell what scenes look like
-PHOTOS = 2000  # of them, a sample: three times as many found nothing more
+PHOTOS = 2000  # of them, a sample
 ODD = 640  # of these, once more
 EACH = 32  # drawings of each kind
 MOST = 0.001  # of the photos to validate on may be taken for no scene
@@ -38,7 +39,8 @@ _SEED = 1
 class SceneReport:
     """How well scenes are told: photos to validate on that were flagged, drawings that were found.
 
-    Each kind of drawing was left out while those were fitted that it was tried with.
+    The photos are the half of those to validate on by which the line was not moved. Each kind of
+    drawing was left out while those were fitted that it was tried with.
     """
 
     photos: int
@@ -57,31 +59,40 @@ class SceneReport:
 
 
 def teach_scenes(
-    folder: str, train: Sequence[str], dev: Sequence[str], features: str
+    folder: str, train: Sequence[str], dev: Sequence[str], features: str, tell: Tell = stop
 ) -> SceneReport:
     """Fit a captioner's scene head and write it into its folder.
 
     train, dev: paths of photos that it has learnt from, and of others; features: root of the cache.
-    Raises ArchiveError where there are too few photos, CheckpointError where the encoder is gone.
+    `tell` is told of photos that cannot be read, which are left out. Raises ArchiveError where
+    there are too few photos, CheckpointError where the encoder is gone.
     """
-    if len(train) < ENOUGH:
-        raise ArchiveError(
-            f"{len(train):,} photos are too few to learn from what scenes look like; {ENOUGH} are "
-            "enough"
-        )
     encoder, encode = encoder_fingerprint(folder), encode_with(folder)
     cache = open_cache(features, encoder, CaptionerConfig.read(folder).architecture)
     random = np.random.default_rng(_SEED)
     chosen = [train[place] for place in random.permutation(len(train))[:PHOTOS]]
-    photos = encode_into_cache(chosen, "", cache, encode, _leave_out)
+
+    def encoded(paths: Sequence[str]) -> dict[str, str]:
+        return encode_into_cache(paths, "", cache, encode, tell)
+
+    photos = encoded(chosen)
+    if len(photos) < min(ENOUGH, PHOTOS):
+        raise ArchiveError(
+            f"{len(photos):,} photos are too few to learn from what scenes look like; {ENOUGH} are "
+            "enough"
+        )
     odd = (_made_odd(path, number) for number, path in enumerate(list(photos)[:ODD]))
     scenes = np.concatenate([_kept(photos.values(), cache), _encoded(odd, encode)])
-    held_out = _kept(encode_into_cache(dev, "", cache, encode, _leave_out).values(), cache)
+    spared, held_out = np.array_split(_kept(encoded(dev).values(), cache), 2)
     others = _encoded((picture for _, picture in drawings(EACH)), encode)
-    head = SceneHead.fit(scenes, others, encoder).sparing(held_out, MOST)
+
+    def fit(drawn: np.ndarray) -> SceneHead:
+        return SceneHead.fit(scenes, drawn, encoder).sparing(spared, MOST)
+
+    head = fit(others)
     head.save(folder)
     flagged = sum(not head.shown_in(photo) for photo in held_out)
-    return SceneReport(len(held_out), flagged, _found(scenes, others, encoder), EACH)
+    return SceneReport(len(held_out), flagged, _found(others, fit), EACH)
 
 
 def end_training(
@@ -90,24 +101,21 @@ def end_training(
     """Teach a captioner that has just been trained, and tell of it; not one of a few photos."""
     if len(train) >= ENOUGH:
         learnt, others = ([photo.location for photo in split] for split in (train, dev))
-        tqdm.write(str(teach_scenes(folder, learnt, others, features)))
+        # A photo that has become unreadable since it was learnt from is no matter now.
+        tqdm.write(str(teach_scenes(folder, learnt, others, features, lambda _: None)))
 
 
-def _found(scenes: np.ndarray, others: np.ndarray, encoder: str) -> dict[str, int]:
+def _found(others: np.ndarray, fit: Callable[[np.ndarray], SceneHead]) -> dict[str, int]:
     """Count the drawings of each kind that are found by a head that never saw their kind."""
     places = np.repeat(np.arange(len(KINDS)), EACH)
     names = list(KINDS)
     counts: Counter[str] = Counter(dict.fromkeys(names, 0))
     for fold in range(FOLDS):
         left_out = places % FOLDS == fold
-        head = SceneHead.fit(scenes, others[~left_out], encoder)
+        head = fit(others[~left_out])
         tried = zip(places[left_out], others[left_out], strict=True)
         counts.update(names[place] for place, photo in tried if not head.shown_in(photo))
     return dict(counts)
-
-
-def _leave_out(photo: LoadedPhoto) -> None:
-    """Say nothing of a photo that has become unreadable since it was learnt from."""
 
 
 def _kept(photo_ids: Iterable[str], cache: FeatureCache) -> np.ndarray:
@@ -116,7 +124,7 @@ def _kept(photo_ids: Iterable[str], cache: FeatureCache) -> np.ndarray:
     for batch in batched(photo_ids, SHARD_PHOTOS):
         found = cache.read(batch)
         pooled += [pool_photo(found[photo_id]) for photo_id in batch if photo_id in found]
-    return np.stack(pooled)
+    return np.array(pooled, np.float32).reshape(-1, FEATURES)
 
 
 def _encoded(pictures: Iterable[Image.Image], encode: Encode) -> np.ndarray:

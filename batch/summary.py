@@ -52,7 +52,11 @@ class Summary:
         self._end()
 
     def note_others(self, kept: Iterable[Record], captioner: str) -> None:
-        """Note which of the unchanged rows are another captioner's than the one asked for."""
+        """Note which of the unchanged rows are another captioner's than the one asked for.
+
+        One that was trained anew under its old name is not told: a run with nothing to caption does
+        not read the weights.
+        """
         names = ((record.captioner or "").rpartition("@")[0] for record in kept if record.answered)
         self.others = Counter(name for name in names if name != captioner)
 

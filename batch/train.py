@@ -21,15 +21,14 @@ from batch.errors import ArchiveError
 from batch.features import FeatureCache, open_cache
 from batch.feeds import TrainingPhoto, tokens_of
 from batch.lock import locked
-from batch.photos import LoadedPhoto
 from batch.recipe import Recipe
 from batch.scene import end_training
 from batch.training import Progress, Training
 from models.captioner import (
     DECODER_FILE,
+    VOCABULARY_FILE,
     Captioner,
     CaptionerConfig,
-    captioner_fingerprint,
     fingerprint,
     make_decoder,
     weights_fingerprint,
@@ -67,11 +66,11 @@ def train_captioner(recipe: Recipe, sources: Sources, features: str, out: str) -
     with locked(out):
         training.run()
         write_curves(training.progress.history, out, recipe.name)
+        Path(out, "card.md").write_text(card(training, sources.encoder), encoding="utf-8")
         end_training(out, training.train, training.dev, features)
         if len(training.dev) >= FEWEST:
             found = calibrate(out, sources.corpus.dev, sources.photos, features, sources.tell)
             tqdm.write(table(found))
-        Path(out, "card.md").write_text(card(training, sources.encoder), encoding="utf-8")
     best = max(training.progress.history, key=lambda row: row["CIDEr"])
     return f"{recipe.name}: CIDEr {best['CIDEr']}, BLEU-4 {best['BLEU-4']} on dev: {out}"
 
@@ -99,6 +98,8 @@ def prepare(recipe: Recipe, sources: Sources, cache: FeatureCache, out: str) -> 
     load_encoder_weights(encoder, sources.encoder)
     _check_phases(recipe, encoder)
     splitter(recipe.language)  # what the passes are scored by is there, or is told of now
+    if sources.start:
+        _check_start(recipe, sources.start)
     photos, identities = sources.photos, _identify(sources, cache, encoder)
     corpus = _sound(sources, identities)
     vocabulary = _vocabulary(recipe, sources, corpus)
@@ -142,6 +143,18 @@ def prepare(recipe: Recipe, sources: Sources, cache: FeatureCache, out: str) -> 
     )
 
 
+def _check_start(recipe: Recipe, start: str) -> None:
+    """Raise ArchiveError where a captioner to go on from is of another kind than the recipe's."""
+    found = CaptionerConfig.read(start)
+    for setting in ("language", "architecture", "tokenizer"):
+        theirs, asked = getattr(found, setting), getattr(recipe, setting)
+        if theirs != asked:
+            raise ArchiveError(
+                f"{start} has the {setting} {theirs}, the preset {asked}; give a PRESET= with "
+                f'"{setting}": "{theirs}"'
+            )
+
+
 def _vocabulary(recipe: Recipe, sources: Sources, corpus: Corpus) -> Vocabulary:
     """Take the words of the captioner to start from, or else of the captions to learn from."""
     if sources.start:
@@ -155,11 +168,8 @@ def _identify(sources: Sources, cache: FeatureCache, encoder: keras.Model) -> di
     """Encode the corpus' photos; give each sound one's identity by its path."""
     corpus = sources.corpus
     paths = [photo.path for photo in (*corpus.train, *corpus.dev)]
-
-    def tell(photo: LoadedPhoto) -> None:
-        sources.tell(Problem(photo.photo.location, "", photo.error))
-
-    return encode_into_cache(paths, sources.photos, cache, encoder.predict_on_batch, tell)
+    encode = encoder.predict_on_batch
+    return encode_into_cache(paths, sources.photos, cache, encode, sources.tell)
 
 
 def _sound(sources: Sources, identities: Mapping[str, str]) -> Corpus:
@@ -207,9 +217,10 @@ def _made_of(
     """Tell trainings apart: a state goes on only with what it was made of."""
     photos = [(identities[p.path], p.captions) for p in (*corpus.train, *corpus.dev)]
     vectors = fingerprint([Path(sources.glove)]) if sources.glove else ""
-    start = captioner_fingerprint(sources.start) if sources.start else ""
+    own = (VOCABULARY_FILE, DECODER_FILE) if sources.start else ()
+    begun = fingerprint([Path(sources.start or "", name) for name in own])
     parts = (
         *(repr(recipe), str(len(corpus.train)), repr(photos)),
-        *(weights_fingerprint(sources.encoder), vectors, start),
+        *(weights_fingerprint(sources.encoder), vectors, begun),
     )
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]

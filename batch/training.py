@@ -160,6 +160,7 @@ class Training:
                 max_length=longest,
                 no_repeat_ngram=0,
                 no_repeat_within=0,
+                temperature=0.0,
             ),
             self.captioner.vocabulary.unsayable,
             share=phase.self_critical,

@@ -117,13 +117,14 @@ def main() -> None:
     _, changes = SERIES[options.series]
     log = Path(OUTPUTS, "benchmarks", f"{options.series}-ablations.jsonl")
     log.parent.mkdir(parents=True, exist_ok=True)
-    done = _read(log)
     start_tensorflow()
+    of = _told_apart(options)
+    done = [row for row in _read(log) if row.get("of") == of]
     experiments = _Experiments(options)
     for seed in options.seeds:
         for name in options.only or changes:
             if (name, seed) not in {(row["change"], row["seed"]) for row in done}:
-                done.append(experiments.run(name, seed))
+                done.append(experiments.run(name, seed) | {"of": of})
                 with log.open("a", encoding="utf-8") as file:
                     file.write(f"{json.dumps(done[-1])}\n")
     print("\n".join(_table(done)))
@@ -191,6 +192,20 @@ class _Experiments:
         return training
 
 
+def _told_apart(options: argparse.Namespace) -> str:
+    """Tell runs on other data, encoders or starts apart: their rows do not compare."""
+    from models.captioner import fingerprint, weights_fingerprint
+
+    files = [options.captions, options.train_list, options.dev_list]
+    if options.start:
+        files.append(Path(options.start, "decoder.weights.h5"))
+    base = repr(SERIES[options.series][0])
+    encoder = weights_fingerprint(options.encoder)
+    return fingerprint(
+        [Path(file) for file in files if file], encoder, base, str(options.photos_used)
+    )
+
+
 def _read(log: Path) -> list[dict[str, Any]]:
     if not log.exists():
         return []
@@ -225,9 +240,13 @@ def _options() -> argparse.Namespace:
     add("--series", choices=SERIES, default="decoder")
     add("--start", help="the encoder series: a captioner's folder to go on from")
     add("--photos-used", type=int, help="so many of the photos to learn from")
-    add("--only", nargs="+", choices=[*DECODING, *TUNING], metavar="NAME")
+    add("--only", nargs="+", metavar="NAME", help="some of the changes")
     add("--seeds", type=int, nargs="+", default=[1, 2])
-    return parser.parse_args()
+    options = parser.parse_args()
+    unknown = set(options.only or ()) - set(SERIES[options.series][1])
+    if unknown:
+        parser.error(f"not of the series {options.series}: {', '.join(sorted(unknown))}")
+    return options
 
 
 if __name__ == "__main__":

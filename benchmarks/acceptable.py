@@ -5,7 +5,8 @@ python -m benchmarks.acceptable --captions Flickr8k.token.txt --photos images \
 
 benchmarks/judged.csv has 240 captions of dev photos by `flickr8k-en` of version 0.2, judged by eye
 twice: good (nothing in it is wrong), partly (the main subject is right), wrong. CIDEr is each
-caption's among all the dev photos' references.
+caption's among all the dev photos' references. compared.csv has captions of 96 more by that version
+and by 0.3, judged side by side without knowing which was which; judged_ko.csv 72 Korean captions.
 """
 
 import argparse
@@ -17,7 +18,9 @@ import numpy as np
 
 from batch.quiet import start_tensorflow
 
-JUDGED = Path(__file__).with_name("judged.csv")
+JUDGED, COMPARED, KOREAN = (
+    Path(__file__).with_name(name) for name in ("judged.csv", "compared.csv", "judged_ko.csv")
+)
 GOOD = "good"
 _FREE = 1e-6  # two numbers from 480 verdicts: no penalty
 
@@ -36,8 +39,7 @@ def main() -> None:
     photos = read_corpus(files, "en", stop, training=False).dev
     references = {photo.path: [tokenize(caption) for caption in photo.captions] for photo in photos}
     consensus = Consensus(list(references.values()))
-    with JUDGED.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = _read(JUDGED)
     cider = [
         100 * consensus.score(tokenize(row["caption"]), references[row["path"]]) for row in rows
     ]
@@ -46,11 +48,23 @@ def main() -> None:
     hundreds = np.array([*cider, *cider])[:, None] / 100
     (slope,), intercept = fit_logistic(hundreds, good, _FREE)
     print(f"midpoint {-100 * intercept / slope:.1f}, slope {slope / 100:.4f}")
-    print(*(f"{verdict} {n / len(good):.1%}" for verdict, n in Counter(first + second).items()))
+    print(_shares(first + second))
     print(
         f"kappa {_kappa(first, second):.2f}, of good and the rest "
         f"{_kappa([v == GOOD for v in first], [v == GOOD for v in second]):.2f}"
     )
+    for when in ("before", "now"):
+        print(f"compared, {when}: {_shares([row[f'verdict_{when}'] for row in _read(COMPARED)])}")
+    print(f"Korean: {_shares([row['verdict'] for row in _read(KOREAN)])}")
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _shares(verdicts: list[str]) -> str:
+    return ", ".join(f"{v} {n / len(verdicts):.1%}" for v, n in Counter(verdicts).most_common())
 
 
 def _kappa(first: list[str] | list[bool], second: list[str] | list[bool]) -> float:

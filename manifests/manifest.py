@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from manifests.columns import batch_of, records_of
 from manifests.durable import atomic_write, sha256_of
 from manifests.errors import ManifestError
-from manifests.record import Record, Status, languages_of, sort_key
+from manifests.record import Record, languages_of, sort_key
 from manifests.schema import archive_of, check_schema, schema_for
 
 _ROWS_AT_ONCE: Final = 65_536  # in a row group, and in memory as columns beside the records
@@ -63,7 +63,7 @@ def _check_one_row_each(ordered: Sequence[Record]) -> None:
 
 
 def _write(handle: BinaryIO, records: Sequence[Record], archive: str) -> None:
-    no_scenes = any(record.status is Status.NOT_A_SCENE for record in records)
+    no_scenes = any(record.answered and record.caption is None for record in records)
     schema = schema_for(archive, languages_of(records), no_scenes=no_scenes)
     with pq.ParquetWriter(handle, schema, compression="zstd", write_page_checksum=True) as writer:
         for start in range(0, len(records), _ROWS_AT_ONCE):

@@ -5,7 +5,8 @@ the mean log-probability of the caption's tokens, its length, and each of its fr
 of which a captioner gets right more often than others.
 
 confidence.json in a captioner's folder holds it, for searches with several beams and for single
-captions (greedy or drawn at random), which are less probable and less often right.
+captions, which are less probable and less often right. These are fitted to greedy ones; captions
+that are drawn at random take the same.
 """
 
 import json
@@ -97,7 +98,10 @@ class Figures:
 
     @classmethod
     def measure(cls, confidence: np.ndarray, cider: np.ndarray, chances: np.ndarray) -> "Figures":
-        """Measure confidences against captions' CIDEr, times 100, and how acceptable they are."""
+        """Measure confidences against captions' CIDEr, times 100, and how acceptable they are.
+
+        All three are (captions,).
+        """
         figures = (
             spearman(confidence, cider),
             area_under_risk(confidence, chances),
@@ -159,7 +163,7 @@ class Calibration:
             return cls(dict(found["fitted_on"]), several, single)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CheckpointError(
-                f"{path}: not a captioner's confidence ({error!r}); remove the file, or make it "
+                f"{path}: not a captioner's confidence ({error!r}); remove the file, then make it "
                 "again with make calibrate"
             ) from error
 
@@ -169,7 +173,10 @@ class Calibration:
 
 
 def cross_validated(captions: Sequence[Hypothesis], chances: np.ndarray) -> np.ndarray:
-    """Give each caption's confidence by a head that was fitted without it and its fold."""
+    """Give each caption's confidence by a head that was fitted without it and its fold.
+
+    chances: how probably each is acceptable, (captions,); so is what comes back.
+    """
     order = np.random.default_rng(0).permutation(len(captions))
     confidence = np.zeros(len(captions))
     for held in np.array_split(order, FOLDS):

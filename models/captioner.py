@@ -5,6 +5,7 @@ vocabulary.txt       one word a line
 decoder.weights.h5   arrays by name
 encoder.weights.h5   where it brings its own; else config.json names the encoder's weights
 confidence.json      where it was calibrated: how a search turns into a confidence
+scene.weights.h5     where it was taught: which photos are no scene
 card.md              what it was made from and what it can do, for people
 """
 

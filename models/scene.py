@@ -37,9 +37,9 @@ class SceneHead:
         chances = np.repeat([0.0, 1.0], [len(scenes), len(others)])
         kernel, bias = fit_logistic((rows - mean) / scale, chances, _RIDGE)
         kernel /= scale
-        # As it is stored: what is measured is what runs.
+        # As they are stored: what is measured is what runs.
         stored = kernel.astype(np.float16).astype(np.float32)
-        return cls(stored, float(bias - stored @ mean), encoder)
+        return cls(stored, float(np.float16(bias - stored @ mean)), encoder)
 
     @classmethod
     def load(cls, folder: str, encoder: str) -> "SceneHead | None":
@@ -78,8 +78,12 @@ class SceneHead:
         scenes: pooled features (photos, 2048) that the line was not fitted to.
         """
         doubts = np.sort([self.doubt(scene) for scene in scenes])[::-1]
-        margin = max(0.0, float(doubts[int(share * len(doubts))])) if len(doubts) else 0.0
-        return replace(self, bias=self.bias - margin)
+        margin = float(doubts[int(share * len(doubts))]) if len(doubts) else 0.0
+        if margin <= 0:
+            return self
+        moved = np.float16(self.bias - margin)
+        # Rounded, it may have come out a little too high: take the next number below.
+        return replace(self, bias=float(np.nextafter(moved, np.float16(-np.inf))))
 
 
 def _variables(head: SceneHead) -> list[Any]:

@@ -3,8 +3,8 @@
 python -m recipes.average CAPTIONER CAPTIONER... --out FOLDER
 
 Wortsman et al. 2022, "Model soups". The captioners must have one encoder and one vocabulary; all
-but the decoder's weights is taken from the first. The heads for confidence and for what is no scene
-belong to other weights: `make calibrate` and `make scene` make them anew.
+but the decoder's weights is taken from the first, the encoder comes into the folder, and the name
+is the folder's. `make calibrate` fits its confidence.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from batch.config import captioner_folder, lasting
+from batch.config import captioner_folder
 from batch.quiet import start_tensorflow
 
 
@@ -46,15 +46,14 @@ def average(decoders: Sequence[Any]) -> Any:
 
 
 def _save(captioner: Any, folder: str, out: str) -> None:
-    """Write the captioner with its encoder as it is in `folder`, or named as it is there."""
-    from models.captioner import ENCODER_FILE, Captioner
+    """Write the captioner, and beside it the encoder and the head for scenes of `folder`."""
+    from models.captioner import ENCODER_FILE, SCENE_FILE, Captioner
 
-    config = captioner.config
-    if config.encoder != ENCODER_FILE:
-        config = replace(config, encoder=lasting(config.encoder_weights(folder), out))
+    config = replace(captioner.config, name=Path(out).name, encoder=ENCODER_FILE, seen_through="")
     Captioner(config, captioner.vocabulary, captioner.decoder).save(out)
-    if config.encoder == ENCODER_FILE:
-        shutil.copy(Path(folder, ENCODER_FILE), out)
+    shutil.copy(captioner.config.encoder_weights(folder), Path(out, ENCODER_FILE))
+    if Path(folder, SCENE_FILE).exists():
+        shutil.copy(Path(folder, SCENE_FILE), out)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from batch.nonscenes.sheet import any_colour
+from batch.nonscenes.sheet import any_colour, image_of
 
 
 def as_found(image: Image.Image, random: Any) -> Image.Image:
@@ -74,11 +74,11 @@ def _shaded(image: Image.Image, random: Any) -> Image.Image:
     small = random.uniform(random.uniform(0.4, 0.9), 1.05, (2, 2))
     light = Image.fromarray(small).resize(image.size, Image.Resampling.BILINEAR)
     tone = random.uniform(0.85, 1.05, 3)
-    return _image(np.asarray(image) * np.asarray(light)[..., None] * tone)
+    return image_of(np.asarray(image) * np.asarray(light)[..., None] * tone)
 
 
 def _noisy(image: Image.Image, much: float, random: Any) -> Image.Image:
-    return _image(np.asarray(image) + random.normal(0, much, (image.height, image.width, 1)))
+    return image_of(np.asarray(image) + random.normal(0, much, (image.height, image.width, 1)))
 
 
 def _saved(image: Image.Image, quality: int) -> Image.Image:
@@ -88,7 +88,7 @@ def _saved(image: Image.Image, quality: int) -> Image.Image:
 
 
 def _levels(image: Image.Image, low: float, high: float) -> Image.Image:
-    return _image(low + np.asarray(image) / 255 * (high - low))
+    return image_of(low + np.asarray(image) / 255 * (high - low))
 
 
 def _cropped(image: Image.Image, share: float, random: Any) -> Image.Image:
@@ -96,7 +96,3 @@ def _cropped(image: Image.Image, share: float, random: Any) -> Image.Image:
     left = int(random.integers(image.width - width + 1))
     top = int(random.integers(image.height - height + 1))
     return image.crop((left, top, left + width, top + height))
-
-
-def _image(values: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))

@@ -211,3 +211,8 @@ def font(name: str, size: int) -> Any:
 def _colour(numbers: Any) -> Colour:
     red, green, blue = (int(number) for number in np.clip(numbers, 0, 255))
     return red, green, blue
+
+
+def image_of(values: np.ndarray) -> Image.Image:
+    """Make a picture of numbers, cut off at 0 and 255."""
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from batch.nonscenes.sheet import Sheet, any_colour, font, paper_tint, typed
+from batch.nonscenes.sheet import Sheet, any_colour, font, image_of, paper_tint, typed
 
 SIZE = (480, 360)
 _BARS = ((190,) * 3, (190, 190, 0), (0, 190, 190), (0, 190, 0), (190, 0, 190), (190, 0, 0))
@@ -36,7 +36,7 @@ def grey_wedge(random: Any) -> Image.Image:
     rows = [ramp, ramp[::-1]] if random.random() < 0.4 else [ramp]
     grey = np.repeat(np.stack(rows), SIZE[1] // len(rows), axis=0)
     tint = random.uniform(0.2, 1, 3) if random.random() < 0.3 else np.ones(3)
-    return _turned(random, _image(grey[..., None] * tint * 255))
+    return _turned(random, image_of(grey[..., None] * tint * 255))
 
 
 def resolution_target(random: Any) -> Image.Image:
@@ -90,7 +90,7 @@ def pattern(random: Any) -> Image.Image:
     colours = np.array([any_colour(random), any_colour(random)])
     if random.random() < 0.5:
         colours = np.array([(10,) * 3, (245,) * 3])
-    return _image(share * colours[0] + (1 - share) * colours[1])
+    return image_of(share * colours[0] + (1 - share) * colours[1])
 
 
 def blank_paper(random: Any) -> Image.Image:
@@ -114,13 +114,13 @@ def black_frame(random: Any) -> Image.Image:
     if random.random() < 0.3:
         depth = np.linspace(1, 0, SIZE[0])[None, :, None] ** random.uniform(4, 20)
         dark = dark + depth * random.uniform(20, 120) * np.array([1, 0.6, 0.4])
-    return _turned(random, _image(dark + random.normal(0, random.uniform(0, 7), dark.shape)))
+    return _turned(random, image_of(dark + random.normal(0, random.uniform(0, 7), dark.shape)))
 
 
 def plain(random: Any) -> Image.Image:
     """Draw one colour all over: a wall at a hand's breadth, a lens that is covered."""
     colour = np.array(any_colour(random), float) * np.ones((*SIZE[::-1], 1))
-    return _image(colour + random.normal(0, random.uniform(0, 10), colour.shape))
+    return image_of(colour + random.normal(0, random.uniform(0, 10), colour.shape))
 
 
 def gradient(random: Any) -> Image.Image:
@@ -131,7 +131,7 @@ def gradient(random: Any) -> Image.Image:
     round_ = np.hypot(x - random.uniform(-1, 1), y - random.uniform(-1, 1)) / 2
     share = np.clip(straight if random.random() < 0.6 else round_, 0, 1)[..., None]
     start, end = np.array(any_colour(random)), np.array(any_colour(random))
-    return _image(share * start + (1 - share) * end)
+    return image_of(share * start + (1 - share) * end)
 
 
 def fogged_frame(random: Any) -> Image.Image:
@@ -143,7 +143,7 @@ def fogged_frame(random: Any) -> Image.Image:
     )
     fog = base * (0.75 + 0.2 * clouds[..., None]) + random.normal(0, 8, (*SIZE[::-1], 1))
     sheet = Sheet(random, SIZE, (0, 0, 0), (255, 250, 240))
-    sheet.image.paste(_image(fog))
+    sheet.image.paste(image_of(fog))
     for _ in range(sheet.count(0, 6)):
         x = sheet.between(0, SIZE[0])
         sheet.pen.line((x, 0, x + sheet.between(-15, 15), SIZE[1]), sheet.ink)
@@ -174,7 +174,7 @@ def static(random: Any) -> Image.Image:
     coarse = int(random.integers(1, 12))
     shape = (SIZE[1] // coarse, SIZE[0] // coarse, 3 if random.random() < 0.4 else 1)
     noise = random.uniform(0, 255, shape) * np.ones(3)
-    return _image(noise).resize(SIZE, Image.Resampling.NEAREST)
+    return image_of(noise).resize(SIZE, Image.Resampling.NEAREST)
 
 
 TARGETS: dict[str, Callable[[Any], Image.Image]] = {
@@ -197,7 +197,3 @@ def _star(sheet: Sheet) -> None:
 def _turned(random: Any, image: Image.Image) -> Image.Image:
     """Turn a picture by quarters."""
     return image.rotate(90 * int(random.integers(4)), expand=True)
-
-
-def _image(values: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))

@@ -202,7 +202,7 @@ def test_a_corpus_photo_that_is_not_sound_is_told_and_left_out(tmp_path, name):
         told.append,
     )
     assert list(identities) == ["a.png"]
-    assert [(photo.photo.relative, bool(photo.error)) for photo in told] == [(name, True)]
+    assert [(Path(problem.file).name, bool(problem.wrong)) for problem in told] == [(name, True)]
 
 
 def test_batches_hold_all_items_in_order_the_last_one_what_is_left():

@@ -20,7 +20,10 @@ from manifests.manifest import read_records
 from tests.batch.archives import draw, state_of
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["caption", "features", "train", "evaluate", "attention", "structure", "page"]
+COMMANDS = [
+    *("caption", "features", "train", "corpus", "evaluate", "calibrate", "scene"),
+    *("attention", "structure", "page"),
+]
 COMMANDS += ["import-checkpoint", "import-features", "calibrate"]
 
 

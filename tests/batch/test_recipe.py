@@ -75,6 +75,18 @@ WRONG = {
         {"name": "x", "phases": [{"passes": 1, "rate": 1, "self_critical": 1}]},
         "below 1",
     ),
+    "an average that never moves": (
+        {"name": "x", "phases": [{"passes": 1, "rate": 1, "averaging": 1}]},
+        "averaging",
+    ),
+    "colours beyond black": (
+        {"name": "x", "phases": [{"passes": 1, "rate": 1, "colour": 1.5}]},
+        "colour",
+    ),
+    "a crop of nothing": (
+        {"name": "x", "phases": [{"passes": 1, "rate": 1, "smallest_crop": 0}]},
+        "smallest_crop",
+    ),
     "an architecture that there is not": ({"name": "x", "architecture": "rnn"}, "rnn"),
     "a tokenizer that there is not": ({"name": "x", "tokenizer": "letters"}, "letters"),
     "a list": (["name"], "mapping"),

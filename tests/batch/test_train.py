@@ -319,6 +319,18 @@ def glove(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "setting", [{"language": "ko"}, {"architecture": "merge"}, {"tokenizer": "post-2017"}]
+)
+def test_a_captioner_of_another_kind_is_no_start(run, undisturbed, setting):
+    second = run(replace(DECODER, **setting))
+    second.start = str(undisturbed.out)
+    with pytest.raises(
+        ArchiveError, match=rf"{next(iter(setting))} (en|attention|words), .*PRESET="
+    ):
+        second.go()
+
+
 def test_a_merge_training_goes_on_to_the_same_end_and_keeps_each_pass(corpus, tmp_path, glove):
     whole, parted = (Run(corpus, tmp_path / name, MERGE) for name in ("whole", "parted"))
     whole.glove = parted.glove = glove

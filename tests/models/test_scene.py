@@ -38,7 +38,7 @@ def test_the_file_judges_as_what_was_fitted(head, tmp_path):
     head.save(str(tmp_path))
     again = SceneHead.load(str(tmp_path), ENCODER)
     for photo in looks(20, seed=5, shift=0.2):
-        assert again.doubt(photo) == pytest.approx(head.doubt(photo), abs=0.02)
+        assert again.doubt(photo) == head.doubt(photo)
     assert (tmp_path / SCENE_FILE).stat().st_size < 10_000
 
 
@@ -69,12 +69,15 @@ def test_a_damaged_file_is_named(head, tmp_path):
         SceneHead.load(str(tmp_path), ENCODER)
 
 
+@pytest.mark.parametrize("seed", range(6, 12))
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
-def test_no_more_scenes_are_flagged_than_are_allowed(head, share):
-    doubtful = looks(50, seed=6, shift=0.35)
+def test_no_more_scenes_are_flagged_than_are_allowed(head, share, seed, tmp_path):
+    doubtful = looks(50, seed=seed, shift=0.35)
     sparing = head.sparing(doubtful, share)
-    assert np.mean([not sparing.shown_in(photo) for photo in doubtful]) <= share
     assert sparing.bias <= head.bias
+    sparing.save(str(tmp_path))
+    stored = SceneHead.load(str(tmp_path), ENCODER)
+    assert np.mean([not stored.shown_in(photo) for photo in doubtful]) <= share
 
 
 def test_a_head_that_flags_none_stays_as_it_is(head):
