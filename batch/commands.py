@@ -249,15 +249,17 @@ def _search(options: argparse.Namespace) -> dict[str, object]:
 
 
 def _corpus(options: argparse.Namespace, language: str) -> Corpus:
-    from batch.corpora.read import read_corpus
+    from batch.corpora.read import check_language, read_corpus
 
     problems: list[Problem] = []
     tell = stop if options.strict else problems.append
     training = hasattr(options, "train_list")
     try:
-        return read_corpus(_corpus_files(options), language, tell, training=training)
+        found = read_corpus(_corpus_files(options), language, tell, training=training)
     finally:
         _tell_problems(problems)
+    check_language(found, language, options.captions)
+    return found
 
 
 def _corpus_files(options: argparse.Namespace) -> "CorpusFiles":

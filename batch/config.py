@@ -65,11 +65,7 @@ class Config:
                 "so does `.venv/bin/pip install -r requirements-urls.txt`"
             )
         for captioner in self.captioners:
-            if not os.path.isdir(captioner):
-                raise ArchiveError(
-                    f"no captioner {captioner!r}; give {' or '.join(shipped())}, or the path of "
-                    "a captioner's folder"
-                )
+            _check_captioner(captioner)
 
     def _check_folder(self, *, writes_out: bool) -> None:
         if not os.path.isdir(self.archive):
@@ -146,8 +142,17 @@ def language_of(captioner: str) -> str:
     return setting_of(captioner, "language")
 
 
+def _check_captioner(captioner: str) -> None:
+    if not os.path.isdir(captioner):
+        raise ArchiveError(
+            f"no captioner {captioner!r}; give {' or '.join(shipped())}, or the path of a "
+            "captioner's folder"
+        )
+
+
 def setting_of(captioner: str, name: str) -> str:
     """Read one setting of a captioner; no model is loaded. Raises ArchiveError."""
+    _check_captioner(captioner)
     path = os.path.join(captioner, "config.json")
     try:
         with open(path, encoding="utf-8") as file:

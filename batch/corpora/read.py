@@ -11,8 +11,10 @@ from batch.corpora.corpus import CaptionedPhoto, Corpus, CorpusError, Problem, T
 from batch.corpora.flickr8k import read_flickr8k, read_names, read_tokens
 from batch.corpora.places import find_photos
 from batch.corpora.records import CaptionRecord, load_json
+from models.metrics import is_language
 
 TOKEN_LINE = re.compile(rb"[^\t\n]*#\d+\t")
+HANGUL = re.compile("[\u1100-\u11ff\uac00-\ud7a3]")
 Records = Sequence[CaptionRecord]
 
 
@@ -42,12 +44,23 @@ def read_corpus(files: CorpusFiles, language: str, tell: Tell, *, training: bool
     corpus = Corpus(_present(train, found), _present(dev, found))
     if not corpus.dev or (training and not corpus.train):
         purpose = "learn from" if corpus.dev else "validate on"
-        hint = f"; are its photos under {files.photos}?" if files.photos is not None else ""
+        lost = files.photos is not None and not found
+        hint = f"are its photos under {files.photos}?" if lost else "do the lists name its photos?"
         raise CorpusError(
             f"{files.captions}: no photo to {purpose} is left, of {len(train) + len(dev):,} with "
-            f"captions{hint}"
+            f"captions; {hint}"
         )
     return corpus
+
+
+def check_language(corpus: Corpus, language: str, captions: str) -> None:
+    """Raise CorpusError where Korean is asked for and the dev split of `captions` has none."""
+    said = (caption for photo in corpus.dev for caption in photo.captions)
+    if is_language(language, "ko") and not any(map(HANGUL.search, said)):
+        raise CorpusError(
+            f"{captions}: none of the captions is in Korean, which the captioner is to write; give "
+            "CAPTIONS= in Korean, or another captioner or preset"
+        )
 
 
 def all_captions(files: CorpusFiles, corpus: Corpus) -> dict[str, tuple[str, ...]]:

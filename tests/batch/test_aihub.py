@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from batch.__main__ import main
 from batch.corpora.aihub import read_aihub
 from batch.corpora.corpus import CaptionedPhoto, CorpusError, stop
-from batch.corpora.read import CorpusFiles, read_corpus
+from batch.corpora.read import CorpusFiles, check_language, read_corpus
 
 FLICKR8K = Path(__file__).parents[2] / "../shared/data/flickr8k"
 TRAIN = {
@@ -240,18 +240,18 @@ def test_the_recipe_and_the_captioner_choose_the_language(
     import batch.evaluate
     import batch.train
     from batch.recipe import Recipe
-    from models.captioner import CaptionerConfig
 
     seen = []
-    recipe = type("Preset", (), {"language": language})()
-    monkeypatch.setattr(Recipe, "read", lambda path: recipe)
-    monkeypatch.setattr(CaptionerConfig, "read", lambda folder: recipe)
+    monkeypatch.setattr(Recipe, "read", lambda path: Recipe("x", language=language))
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "config.json").write_text(json.dumps({"language": language}))
     monkeypatch.setattr(batch.train, "train_captioner", lambda *args: seen.append(repr(args)))
     monkeypatch.setattr(batch.evaluate, "evaluate", lambda *args: seen.append(repr(args)))
     corpus = ["--captions", korean, "--photos", str(tmp_path)]
     assert main(["train", *corpus, "--out", "out"]) == 0
     assert said in seen[0]
-    assert main(["evaluate", *corpus, "--captioner", "mine"]) == 0
+    assert main(["evaluate", *corpus, "--captioner", str(mine)]) == 0
     assert ("남자가" in seen[1]) == (language == "ko")
     assert said not in seen[1]  # it is of the other split
 
@@ -264,3 +264,14 @@ def test_the_korean_captions_of_flickr8k_are_all_read_and_their_photos_found():
     assert sum(1 for _ in corpus.captions()) == 30_000
     assert sum(len(photo.captions) for photo in corpus.dev) == 5000
     assert all((FLICKR8K / "images" / photo.path).is_file() for photo in corpus.dev)
+
+
+def test_captions_of_another_language_are_no_corpus_of_korean(tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("a.jpg#0\tA dog runs .\n")
+    (tmp_path / "dev").write_text("a.jpg\n")
+    files = CorpusFiles(str(tokens), dev_list=str(tmp_path / "dev"))
+    corpus = read_corpus(files, "ko", stop, training=False)
+    with pytest.raises(CorpusError, match=r"none of the captions is in Korean.*CAPTIONS="):
+        check_language(corpus, "ko", str(tokens))
+    check_language(corpus, "en", str(tokens))
