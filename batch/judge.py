@@ -57,9 +57,7 @@ def judge(
         scores=found.as_dict() | _own_scores(config.language, texts, references),
         variety=variety(list(texts.values()), captioner.vocabulary),
         people=variety(list(people.values()), captioner.vocabulary),
-        faults=_shares(
-            [*faults.values()], [*_find_faults(people, captioner).values()], config.language
-        ),
+        faults=_shares(faults, _find_faults(people, captioner), config.language),
         kinds=_by_kind(judged, config.language),
         reliability=_reliability([photo for photo in judged if photo.caption]),
         photos=judged,
@@ -94,14 +92,16 @@ def _find_faults(captions: Mapping[str, str], captioner: Captioner) -> dict[str,
 
 
 def _shares(
-    own: Sequence[frozenset[Fault]], people: Sequence[frozenset[Fault]], language: str
+    own: Mapping[str, frozenset[Fault]], people: Mapping[str, frozenset[Fault]], language: str
 ) -> dict[Fault, tuple[float, float]]:
     """Give the share of captions with each fault, as far as a language has rules, and people's."""
     blind = set() if has_rules(language) else {Fault.REPEATED_WORD, Fault.DANGLING_END}
+
+    def share(found: Mapping[str, frozenset[Fault]], fault: Fault) -> float:
+        return fmean(fault in each for each in found.values())
+
     return {
-        fault: (fmean(fault in each for each in own), fmean(fault in each for each in people))
-        for fault in Fault
-        if fault not in blind
+        fault: (share(own, fault), share(people, fault)) for fault in Fault if fault not in blind
     }
 
 

@@ -67,6 +67,7 @@ def teach_scenes(
     `tell` is told of photos that cannot be read, which are left out. Raises ArchiveError where
     there are too few photos, CheckpointError where the encoder is gone.
     """
+    _check_enough(len(train))
     encoder, encode = encoder_fingerprint(folder), encode_with(folder)
     cache = open_cache(features, encoder, CaptionerConfig.read(folder).architecture)
     random = np.random.default_rng(_SEED)
@@ -76,11 +77,7 @@ def teach_scenes(
         return encode_into_cache(paths, "", cache, encode, tell)
 
     photos = encoded(chosen)
-    if len(photos) < min(ENOUGH, PHOTOS):
-        raise ArchiveError(
-            f"{len(photos):,} photos are too few to learn from what scenes look like; {ENOUGH} are "
-            "enough"
-        )
+    _check_enough(len(photos))
     odd = (_made_odd(path, number) for number, path in enumerate(list(photos)[:ODD]))
     scenes = np.concatenate([_kept(photos.values(), cache), _encoded(odd, encode)])
     spared, held_out = np.array_split(_kept(encoded(dev).values(), cache), 2)
@@ -93,6 +90,14 @@ def teach_scenes(
     head.save(folder)
     flagged = sum(not head.shown_in(photo) for photo in held_out)
     return SceneReport(len(held_out), flagged, _found(others, fit), EACH)
+
+
+def _check_enough(photos: int) -> None:
+    if photos < ENOUGH:
+        raise ArchiveError(
+            f"{photos:,} photos are too few to learn from what scenes look like; {ENOUGH} are "
+            "enough"
+        )
 
 
 def end_training(

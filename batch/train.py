@@ -217,8 +217,9 @@ def _made_of(
     """Tell trainings apart: a state goes on only with what it was made of."""
     photos = [(identities[p.path], p.captions) for p in (*corpus.train, *corpus.dev)]
     vectors = fingerprint([Path(sources.glove)]) if sources.glove else ""
-    own = (VOCABULARY_FILE, DECODER_FILE) if sources.start else ()
-    begun = fingerprint([Path(sources.start or "", name) for name in own])
+    start = sources.start
+    names = (VOCABULARY_FILE, DECODER_FILE)  # its heads may be made anew in the meantime
+    begun = fingerprint([Path(start, name) for name in names]) if start else ""
     parts = (
         *(repr(recipe), str(len(corpus.train)), repr(photos)),
         *(weights_fingerprint(sources.encoder), vectors, begun),

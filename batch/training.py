@@ -40,6 +40,7 @@ from models.captioner import (
 from models.checkpoint import load_state, load_variables, read_progress, save_state
 from models.encoder import load_encoder_weights, tune
 from models.metrics import Scores, score, splitter
+from models.search import SearchConfig
 from models.self_critical import SelfCritic
 from models.training import CaptionTrainer, averaged, make_optimizer, take_average, warmed_cosine
 
@@ -150,18 +151,11 @@ class Training:
         if not phase.self_critical:
             yield from batches
             return
-        search, longest = self.recipe.search, self.recipe.max_length  # of what is learnt from
+        longest, penalty = self.recipe.max_length, self.recipe.search.length_penalty
         critic = SelfCritic(
             self.captioner.decoder,
             [photo.tokens for photo in self.train],
-            replace(
-                search,
-                num_beams=phase.beams,
-                max_length=longest,
-                no_repeat_ngram=0,
-                no_repeat_within=0,
-                temperature=0.0,
-            ),
+            SearchConfig(phase.beams, longest, penalty, no_repeat_ngram=0),
             self.captioner.vocabulary.unsayable,
             share=phase.self_critical,
         )

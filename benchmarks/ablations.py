@@ -194,11 +194,11 @@ class _Experiments:
 
 def _told_apart(options: argparse.Namespace) -> str:
     """Tell runs on other data, encoders or starts apart: their rows do not compare."""
-    from models.captioner import fingerprint, weights_fingerprint
+    from models.captioner import DECODER_FILE, fingerprint, weights_fingerprint
 
     files = [options.captions, options.train_list, options.dev_list]
     if options.start:
-        files.append(Path(options.start, "decoder.weights.h5"))
+        files.append(Path(options.start, DECODER_FILE))
     base = repr(SERIES[options.series][0])
     encoder = weights_fingerprint(options.encoder)
     return fingerprint(

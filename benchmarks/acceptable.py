@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from batch.quiet import start_tensorflow
+from benchmarks.scored_on import add_photos, read_photos
 
 JUDGED, COMPARED, KOREAN = (
     Path(__file__).with_name(name) for name in ("judged.csv", "compared.csv", "judged_ko.csv")
@@ -29,14 +30,11 @@ def main() -> None:
     """Fit and print."""
     options = _options()
     start_tensorflow()
-    from batch.corpora.corpus import stop
-    from batch.corpora.read import CorpusFiles, read_corpus
     from models.logistic import fit_logistic
     from models.metrics import Consensus
     from models.tokens import tokenize
 
-    files = CorpusFiles(options.captions, options.photos, dev_list=options.dev_list)
-    photos = read_corpus(files, "en", stop, training=False).dev
+    photos = read_photos(options, "en")
     references = {photo.path: [tokenize(caption) for caption in photo.captions] for photo in photos}
     consensus = Consensus(list(references.values()))
     rows = _read(JUDGED)
@@ -77,10 +75,7 @@ def _kappa(first: list[str] | list[bool], second: list[str] | list[bool]) -> flo
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("--captions", required=True, help="Flickr8k's token file")
-    add("--photos", required=True)
-    add("--dev-list", required=True)
+    add_photos(parser)
     return parser.parse_args()
 
 

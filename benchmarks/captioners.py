@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from batch.config import FEATURES, OUTPUTS, captioner_folder, language_of
 from batch.quiet import start_tensorflow
 from batch.tables import Table
+from benchmarks.scored_on import add_photos, read_photos
 
 if TYPE_CHECKING:
     from batch.evaluation import Evaluation
@@ -35,12 +36,9 @@ def main() -> None:
 
 def _compare(options: argparse.Namespace, language: str, folders: Sequence[str]) -> None:
     """Print what captioners of one language do on the photos."""
-    from batch.corpora.corpus import stop
-    from batch.corpora.read import CorpusFiles, read_corpus
     from batch.evaluate import Places, evaluate
 
-    files = CorpusFiles(options.captions, options.photos, dev_list=options.dev_list)
-    photos = read_corpus(files, language, stop, training=False).dev
+    photos = read_photos(options, language)
     found: dict[tuple[str, int], Evaluation] = {}
     for folder in folders:
         for beams in options.beams:
@@ -100,9 +98,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("captioner", nargs="+", help="names of captioners that ship, or folders")
-    add("--captions", required=True, help="a token file, or JSON of COCO or AI Hub")
-    add("--photos", required=True)
-    add("--dev-list")
+    add_photos(parser)
     add("--features", default=FEATURES)
     add("--beams", type=int, nargs="+", default=[1, 4])
     add("--mean", action="store_true", help="the captioners are seeds of one recipe")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from batch.config import FEATURES, captioner_folder, language_of
 from batch.quiet import start_tensorflow
 from batch.tables import Table
+from benchmarks.scored_on import add_photos, read_photos
 
 if TYPE_CHECKING:
     from models.captioner import Captioner
@@ -44,16 +45,13 @@ class _Dev:
     """The photos to score on, seen through one encoder."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        from batch.corpora.corpus import stop
-        from batch.corpora.read import CorpusFiles, read_corpus
         from batch.encode import encode_into_cache
         from batch.features import open_cache
         from models.captioner import encoder_fingerprint, load_encoder
 
         folder = captioner_folder(options.captioner[0])
         self.language = language_of(folder)
-        files = CorpusFiles(options.captions, options.photos, dev_list=options.dev_list)
-        dev = read_corpus(files, self.language, stop, training=False).dev
+        dev = read_photos(options, self.language)
         cache = open_cache(options.features, encoder_fingerprint(folder), "attention")
         encode = load_encoder(folder).predict_on_batch
         paths = [photo.path for photo in dev]
@@ -98,9 +96,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("captioner", nargs="+", help="names of captioners that ship, or folders")
-    add("--captions", required=True, help="a token file, or JSON of COCO or AI Hub")
-    add("--photos", required=True)
-    add("--dev-list")
+    add_photos(parser)
     add("--features", default=FEATURES)
     return parser.parse_args()
 
