@@ -235,6 +235,7 @@ def answered(
         captioner=signature,
         decode=str(captioner.config.search),
         languages=_by_language(captions, captioners) if len(captioners) > 1 else (),
+        language=captioner.config.language,
     )
 
 
@@ -262,4 +263,6 @@ def taken_over(photo: LoadedPhoto, known: Record) -> Record:
         raw_path=photo.photo.raw_path,
         size=photo.size,
         mtime_ns=photo.mtime_ns,
+        reviews=(),  # they are of a photo and its place: the journal knows
+        offers=(),
     )

@@ -15,6 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from batch.caption import Stage
+from batch.captioned import small_picture
 from batch.config import keep_out_of
 from batch.corpora.corpus import CaptionedPhoto, Problem, Tell, stop
 from batch.damage import PhotoError
@@ -22,7 +23,7 @@ from batch.errors import ArchiveError
 from batch.evaluation import FAULTS, Evaluation, Judged
 from batch.figures import save
 from batch.judge import judge
-from batch.pages import Card, Plot, Section, evaluation_page, picture_of
+from batch.pages import PICTURE, Card, Plot, Section, data_address, evaluation_page
 from batch.photos import read_bytes
 from batch.reliability import DRAWINGS, Reliability, as_address, draw
 from batch.scan import Photo
@@ -181,7 +182,7 @@ def _section(heading: str, note: str, photos: Iterable[Judged], folder: str) -> 
 def _card(photo: Judged, folder: str) -> Card:
     location = os.path.join(folder, photo.path)
     try:
-        picture = picture_of(read_bytes(location))
+        picture = data_address(small_picture(read_bytes(location), PICTURE))
     except PhotoError as error:
         raise ArchiveError(f"{location}: {error}") from error
     figures = {"CIDEr": f"{photo.cider:.1f}", "confidence": f"{photo.confidence:.2f}"}

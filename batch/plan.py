@@ -83,6 +83,7 @@ def _led_by(record: Record, languages: Sequence[str]) -> Record:
         caption=first.caption,
         confidence=first.confidence,
         captioner=first.captioner,
+        language=first.language,
         alternatives=(),  # these were the other language's, and how it was searched for
         log_prob=None,
         decode=None,

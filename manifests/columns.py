@@ -1,20 +1,22 @@
 """Records to Arrow columns and back, a column at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
 
 from manifests.record import LanguageCaption, Record, Status
-from manifests.schema import SCHEMA, language_columns, languages_in
+from manifests.review import Offer, Review, ReviewStatus
+from manifests.schema import REVIEWS, SCHEMA, has_reviews, language_columns, languages_in
 
 _INT64: Final = (-(2**63), 2**63 - 1)
 
 
 def batch_of(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
     """Return the records as columns; `schema` is that of `schema_for`."""
-    columns = [_column(field, map(attrgetter(field.name), records)) for field in SCHEMA]
+    columns = [_column(field, map(_reader(field.name), records)) for field in SCHEMA]
     for language in languages_in(schema):
         said = [_in_language(record, language) for record in records]
         for name in language_columns(language):
@@ -26,11 +28,35 @@ def batch_of(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
 def records_of(batch: pa.RecordBatch) -> Iterator[Record]:
     """Return the rows of a batch; raises ValueError where one is not as a record must be."""
     batch.validate(full=True)
-    columns = {name: batch.column(name).to_pylist() for name in SCHEMA.names}
+    names = [name for name in SCHEMA.names if name not in REVIEWS.names]
+    columns = {name: batch.column(name).to_pylist() for name in names}
     columns["status"] = map(Status, columns["status"])
     columns["alternatives"] = map(tuple, columns["alternatives"])
-    languages = _languages_of(batch)
-    return map(Record, *columns.values(), languages)
+    reviewed = _reviews_of(batch) if has_reviews(batch.schema) else ()
+    return map(Record, *columns.values(), _languages_of(batch), *reviewed)
+
+
+def _reviews_of(batch: pa.RecordBatch) -> Iterator[Iterable[Any]]:
+    """Return each row's language, reviews and offers."""
+    yield batch.column("language").to_pylist()
+    for name, made in (("reviews", _review), ("offers", lambda values: Offer(**values))):
+        yield (tuple(map(made, row)) for row in batch.column(name).to_pylist())
+
+
+def _review(values: dict[str, Any]) -> Review:
+    return Review(**values | {"status": ReviewStatus(values["status"])})
+
+
+def _reader(name: str) -> Callable[[Record], Any]:
+    """Give what reads a column's value from a record."""
+    match name:
+        case "caption_human":
+            return attrgetter("review.caption")
+        case "review_status":
+            return attrgetter("review.status")
+        case "reviews" | "offers":
+            return lambda record: tuple(map(asdict, getattr(record, name)))
+    return attrgetter(name)
 
 
 def _languages_of(batch: pa.RecordBatch) -> list[tuple[LanguageCaption, ...]]:
@@ -67,6 +93,8 @@ def _storable(value: Any) -> Any:
             return value.encode("utf-8", "backslashreplace").decode("utf-8")
         case tuple():
             return tuple(map(_storable, value))
+        case dict():
+            return {name: _storable(each) for name, each in value.items()}
         case int():
             return min(max(value, _INT64[0]), _INT64[1])
     return value

@@ -15,13 +15,14 @@ from typing import Any, BinaryIO, Final
 from manifests.aside import keep_edits
 from manifests.durable import atomic_write, sha256_of, sync
 from manifests.record import Record, languages_of, sort_key
+from manifests.review import base_of
 from manifests.text import escape_cell
 
-COLUMNS: Final = tuple(
-    field.name
-    for field in fields(Record)
-    if field.name not in ("raw_path", "mtime_ns", "languages")
-)
+_REVIEW: Final = ("caption_human", "review_status", "reviewer", "notes", "suggestion")
+_HIDDEN: Final = ("raw_path", "mtime_ns", "languages", "language", "reviews", "offers")
+_MACHINE: Final = tuple(field.name for field in fields(Record) if field.name not in _HIDDEN)
+COLUMNS: Final = (*_MACHINE[:2], *_REVIEW, *_MACHINE[2:], "base")
+"""What a spreadsheet shows: people's words beside the machine's, and what both were (`base`)."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,14 @@ def _write(handle: BinaryIO | io.BufferedWriter, records: Iterable[Record]) -> N
 
 def columns_with(languages: Iterable[str]) -> list[str]:
     """Name the columns of a view with several languages: theirs come right behind `caption`."""
-    added = [f"{name}_{language}" for language in languages for name in ("caption", "confidence")]
+    names = ("caption", "confidence", "caption_human", "review_status")
+    added = [f"{name}_{language}" for language in languages for name in names]
     place = COLUMNS.index("caption") + 1
     return [*COLUMNS[:place], *added, *COLUMNS[place:]]
 
 
 def _row(record: Record, columns: Iterable[str]) -> list[str]:
-    said = {
+    said = _reviewed(record) | {
         f"{name}_{each.language}": getattr(each, name)
         for each in record.languages
         for name in ("caption", "confidence")
@@ -95,6 +97,24 @@ def _row(record: Record, columns: Iterable[str]) -> list[str]:
         _cell(said[column] if column in said else getattr(record, column, None))
         for column in columns
     ]
+
+
+def _reviewed(record: Record) -> dict[str, str | None]:
+    """Give the cells that people's reviews fill: of the row's own caption, and by language."""
+    review, offer = record.review, record.offer_in(record.language)
+    shown = review.caption or record.caption or ""
+    found: dict[str, str | None] = {
+        "caption_human": review.caption,
+        "review_status": review.status,
+        "reviewer": review.reviewer,
+        "notes": review.notes,
+        "suggestion": str(offer or ""),
+        "base": base_of(review.language, review.status, shown, review.notes),
+    }
+    for each in record.reviews:
+        found[f"caption_human_{each.language}"] = each.caption
+        found[f"review_status_{each.language}"] = each.status
+    return found
 
 
 def _cell(value: str | float | tuple[str, ...] | None) -> str:

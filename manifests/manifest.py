@@ -63,8 +63,7 @@ def _check_one_row_each(ordered: Sequence[Record]) -> None:
 
 
 def _write(handle: BinaryIO, records: Sequence[Record], archive: str) -> None:
-    no_scenes = any(record.answered and record.caption is None for record in records)
-    schema = schema_for(archive, languages_of(records), no_scenes=no_scenes)
+    schema = schema_for(archive, languages_of(records))
     with pq.ParquetWriter(handle, schema, compression="zstd", write_page_checksum=True) as writer:
         for start in range(0, len(records), _ROWS_AT_ONCE):
             writer.write_batch(batch_of(records[start : start + _ROWS_AT_ONCE], schema))

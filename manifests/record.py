@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Self
 
+from manifests.review import Offer, Review, ReviewStatus
+
 
 class Status(StrEnum):
     """What became of a photo. The list is closed: a manifest holds no other status."""
@@ -47,7 +49,8 @@ class Record:
 
     The photo is known by `photo_id`, and found by `raw_path`. `path` is only what people read:
     two photos may show the same one. Where several languages were asked for, `caption` is that of
-    the first, and `languages` has each of them.
+    the first, and `languages` has each of them. `caption` and `languages` are the machine's words,
+    `reviews` are people's: the two never overwrite each other.
     """
 
     path: str
@@ -69,6 +72,9 @@ class Record:
     size: int
     mtime_ns: int
     languages: tuple[LanguageCaption, ...] = ()  # in the order of their names
+    language: str | None = None  # of `caption`, as BCP 47; None where an older version wrote it
+    reviews: tuple[Review, ...] = ()  # one a language at most, in the order of their names
+    offers: tuple[Offer, ...] = ()  # the same
 
     @property
     def failed(self) -> bool:
@@ -79,6 +85,27 @@ class Record:
     def answered(self) -> bool:
         """Whether a captioner has seen the photo: it has a caption, or was found to be no scene."""
         return self.captioner is not None
+
+    def said_in(self, language: str) -> str | None:
+        """Give the machine's caption in a language; `languages` leads, as far as it has it."""
+        for each in self.languages:
+            if each.language == language:
+                return each.caption
+        return self.caption if language == self.language else None
+
+    @property
+    def review(self) -> Review:
+        """What a person has decided on the row's own caption."""
+        nobody = Review(self.language or "", ReviewStatus.UNREVIEWED, None)
+        return self.review_in(self.language) or nobody
+
+    def review_in(self, language: str | None) -> Review | None:
+        """Give what a person has said of the caption in a language."""
+        return next((each for each in self.reviews if each.language == language), None)
+
+    def offer_in(self, language: str | None) -> Offer | None:
+        """Give the words that are offered in a language."""
+        return next((each for each in self.offers if each.language == language), None)
 
     def as_answered(self) -> Self:
         """Give the row as the captioner left it, whatever has become of its photo since."""

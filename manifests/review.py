@@ -1,6 +1,7 @@
 """What people say of captions: a review of a photo's caption, and the rows they review in."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,6 +45,9 @@ class Offer:
     caption: str
     why: str  # "copy of a/b.jpg", "said of the file before it changed", "conflict: Kim wrote"
 
+    def __str__(self) -> str:
+        return f"{self.caption} ({self.why})"
+
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
@@ -52,7 +56,9 @@ class SheetRow:
     path: str
     photo_id: str
     language: str
-    caption: str  # to edit: a person's words where there are some, else an offer, else the machine's
+    caption: (
+        str  # to edit: a person's words where there are some, else an offer, else the machine's
+    )
     machine: str
     suggestion: str  # an offer and where it comes from
     alternatives: tuple[str, ...]
@@ -71,18 +77,10 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """One row of a file that a person brought back; None where the file has no such column."""
+    """One row of a file that a person brought back: its texts under their columns' names."""
 
     line: int  # as the spreadsheet numbers it
-    path: str | None = None
-    photo_id: str | None = None
-    language: str | None = None
-    caption: str | None = None
-    machine: str | None = None
-    review_status: str | None = None  # as typed
-    reviewer: str | None = None
-    notes: str | None = None
-    base: str | None = None
+    cells: Mapping[str, str]  # names in small letters, without spaces around; texts unescaped
 
 
 def base_of(language: str, status: ReviewStatus, caption: str, notes: str) -> str:

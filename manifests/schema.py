@@ -8,13 +8,13 @@ import pyarrow as pa
 
 from manifests.errors import ManifestError
 
-VERSION: Final = 3
-"""2 has columns for several languages, 3 photos that are no scenes; what has neither is still 1."""
+VERSION: Final = 4
+"""2 has columns for several languages, 3 photos that are no scenes, 4 people's reviews."""
 
 _VERSION_KEY: Final = b"photo_captions.schema"
 _ARCHIVE_KEY: Final = b"photo_captions.archive"
 
-SCHEMA: Final = pa.schema(
+_MACHINE: Final = pa.schema(
     [
         pa.field("path", pa.string(), nullable=False),
         pa.field("caption", pa.string()),
@@ -41,6 +41,35 @@ SCHEMA: Final = pa.schema(
     ]
 )
 
+_TEXT: Final = pa.string()
+
+
+def _texts(*names: str, missing: str = "") -> pa.DataType:
+    """Describe a list of structures of texts, of which one may be missing."""
+    fields = [pa.field(name, _TEXT, nullable=name == missing) for name in names]
+    return pa.list_(pa.field("element", pa.struct(fields), nullable=False))
+
+
+REVIEWS: Final = pa.schema(
+    [
+        pa.field("language", _TEXT),
+        # What a person said of `caption`, for readers that want one column; the whole is below.
+        pa.field("caption_human", _TEXT),
+        pa.field("review_status", _TEXT, nullable=False),
+        pa.field(
+            "reviews",
+            _texts(
+                *("language", "status", "caption", "reviewer", "notes", "like", "at"),
+                missing="caption",
+            ),
+            nullable=False,
+        ),
+        pa.field("offers", _texts("language", "caption", "why"), nullable=False),
+    ]
+)
+"""The columns that version 4 added, behind those that every version has."""
+
+SCHEMA: Final = pa.schema([*_MACHINE, *REVIEWS])
 
 _LANGUAGE_TYPES: Final = {
     "caption": pa.string(),
@@ -57,31 +86,34 @@ def language_columns(language: str) -> list[str]:
 
 def languages_in(schema: pa.Schema) -> list[str]:
     """Tell which languages a schema has columns for."""
-    added = schema.names[len(SCHEMA.names) :: len(_LANGUAGE_TYPES)]
-    return [name.removeprefix("caption_") for name in added]
+    own = len(_own(schema).names)
+    return [name.removeprefix("caption_") for name in schema.names[own :: len(_LANGUAGE_TYPES)]]
 
 
-def _with_languages(languages: Sequence[str]) -> pa.Schema:
+def has_reviews(schema: pa.Schema) -> bool:
+    """Tell whether a schema has the columns of people's reviews: those before version 4 do not."""
+    return "reviews" in schema.names
+
+
+def _own(schema: pa.Schema) -> pa.Schema:
+    return SCHEMA if has_reviews(schema) else _MACHINE
+
+
+def _with_languages(own: pa.Schema, languages: Sequence[str]) -> pa.Schema:
     types = list(_LANGUAGE_TYPES.values())
     added = [
         pa.field(name, kind)
         for language in languages
         for name, kind in zip(language_columns(language), types, strict=True)
     ]
-    return pa.schema([*SCHEMA, *added])
+    return pa.schema([*own, *added])
 
 
-def schema_for(
-    archive: str, languages: Sequence[str] = (), *, no_scenes: bool = False
-) -> pa.Schema:
-    """Return the schema with its version and the archive in the metadata.
-
-    `no_scenes` says that some rows have the status `not_a_scene`, which older readers don't know.
-    """
-    version = VERSION if no_scenes else 2 if languages else 1
-    return _with_languages(languages).with_metadata(
+def schema_for(archive: str, languages: Sequence[str] = ()) -> pa.Schema:
+    """Return the schema with its version and the archive in the metadata."""
+    return _with_languages(SCHEMA, languages).with_metadata(
         {
-            _VERSION_KEY: str(version).encode(),
+            _VERSION_KEY: str(VERSION).encode(),
             # The root's name may hold bytes that are no text, as os.fsdecode gives them.
             _ARCHIVE_KEY: archive.encode("utf-8", "surrogateescape"),
         }
@@ -103,8 +135,11 @@ def check_schema(path: Path, schema: pa.Schema) -> None:
             f"it was made by a newer version of this program (schema {int(version)})",
             "Update the program, or write to another folder",
         )
-    ours = version in (b"1", b"2", b"3") and _ARCHIVE_KEY in metadata
-    if not (ours and schema.equals(_with_languages(languages_in(schema)))):
+    ours = version in (b"1", b"2", b"3", b"4") and _ARCHIVE_KEY in metadata
+    reviewed = has_reviews(schema) == (version == b"4")
+    if not (
+        ours and reviewed and schema.equals(_with_languages(_own(schema), languages_in(schema)))
+    ):
         raise ManifestError(
             path,
             "it is not a manifest of this program",

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from batch.pages import Card, Plot, Section, evaluation_page, picture_of
+from batch.captioned import small_picture
+from batch.pages import Card, Plot, Section, data_address, evaluation_page
 from batch.photos import PhotoError
 from batch.tables import Table
 from tests.pictures import BLUE, GREEN, RED, encoded, exif, noise, turned, upright
@@ -65,7 +66,7 @@ def page_of(*cards, title="flickr8k-en on 3 photos", language="en"):
 
 def picture(data):
     """Open the picture behind a `data:` address."""
-    kind, _, text = picture_of(data).partition(",")
+    kind, _, text = data_address(small_picture(data, 320)).partition(",")
     assert kind == "data:image/jpeg;base64"
     return Image.open(io.BytesIO(base64.b64decode(text)))
 
@@ -177,4 +178,4 @@ def test_pictures_say_nothing_of_the_photographer():
 
 def test_a_broken_photo_has_no_picture():
     with pytest.raises(PhotoError):
-        picture_of(encoded(upright())[:200])
+        small_picture(encoded(upright())[:200], 320)
