@@ -3,8 +3,9 @@
 import io
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -70,7 +71,7 @@ def open_captioned(out: str) -> Captioned:
     archive = _on_disk(read_archive(manifest))
     if os.path.isdir(archive):
         keep_out_of(archive, {"OUT": out})
-    return Captioned(out, archive, read_records(manifest))
+    return Captioned(out, archive, with_languages(read_records(manifest)))
 
 
 def small_picture(data: bytes, pixels: int) -> bytes:
@@ -89,6 +90,17 @@ def _on_disk(archive: str) -> str:
         return archive
     code = re.compile(rb"\\x([0-9a-f]{2})")
     return os.fsdecode(code.sub(lambda found: bytes.fromhex(found[1].decode()), archive.encode()))
+
+
+def with_languages(records: Iterable[Record]) -> list[Record]:
+    """Tell the language of each row; one without a caption is to have one in that of the most."""
+    rows = list(records)
+    told = [language_of_record(record) for record in rows]
+    most = max(filter(None, told), key=Counter(told).__getitem__, default="en")
+    return [
+        record if record.language else replace(record, language=language or most)
+        for record, language in zip(rows, told, strict=True)
+    ]
 
 
 def language_of_record(record: Record) -> str:
