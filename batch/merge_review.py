@@ -8,17 +8,19 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from manifests.corrections import read_corrections
+from manifests.groups import read_groups
 
 from batch.lock import locked
 from batch.results import Results
 from manifests.attach import place_of
 from manifests.formers import read_formers
-from manifests.journal import MERGE, UNDO, Entry, Offered, Place, Said, last_merge, now
+from manifests.journal import FOLDER, MERGE, UNDO, Entry, Offered, Place, Said, last_merge, now
 from manifests.matching import Match, Rows
 from manifests.merge_report import Line, MergeReport, write_report
-from manifests.record import Record
+from manifests.record import Record, said_of
 from manifests.review import Correction, Offer, Review, ReviewStatus
 from manifests.three_way import Base, Merged, Outcome, Standing, Theirs, contest, merge, read_status
 
@@ -32,14 +34,14 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
     Raises ManifestError where the file, the manifest or the journal cannot be used; ArchiveError,
     LockedError.
     """
-    corrections = read_corrections(file)
+    corrections = read_corrections(Path(file))
     with locked(out):
         results = Results.reopened(out)
         records = results.read_committed()
         merging = _Merging(results, records, os.path.basename(file))
         for correction in corrections:
             merging.take(correction)
-        merging.fill_in(near_duplicates(out))
+        merging.fill_in(read_groups(Path(out, FOLDER)).others)
         if not dry_run:
             _write(results, records, merging)
     return merging.report
@@ -150,7 +152,7 @@ class _Merging:
         self.reviews.take(said, self.source)
 
     def _standing(self, place: Place, record: Record, language: str) -> Standing:
-        review = self.reviews.decided[place].get(language)
+        review = said_of(self.reviews.decided[place].values(), language)
         machine = record.said_in(language) or "" if place == place_of(record) else ""
         offer = record.offer_in(language)
         return Standing(
@@ -223,7 +225,7 @@ def _theirs(correction: Correction, record: Record, source: str) -> Iterator[tup
     """
     cells = correction.cells
     base = Base.read(cells.get("base"))
-    own = base.language if base else cells.get("language", "").strip() or record.language or ""
+    own = (base and base.language) or cells.get("language", "").strip() or record.language or ""
     reviewer = cells.get("reviewer", "").strip()
     for language in _languages(cells, record):
         texts = _texts(cells, f"_{language}".lower())
@@ -243,8 +245,3 @@ def _languages(cells: Mapping[str, str], record: Record) -> list[str]:
     known = {each.language for each in record.languages}
     known |= {each.language for each in record.reviews}
     return sorted(each for each in known if _texts(cells, f"_{each}".lower()))
-
-
-def near_duplicates(out: str) -> Others:
-    """Give what tells a photo's near-duplicates, as they were grouped last."""
-    return lambda photo_id: ()  # noqa: ARG005
