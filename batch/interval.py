@@ -4,7 +4,7 @@ The interval is exact for a sample without replacement, so that it never promise
 Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 1934, with the
 hypergeometric distribution in the binomial's place (Buonaccorsi, "A note on confidence intervals
 for proportions in finite populations", The American Statistician 1987). It holds the true number at
-least 95 times in 100. Wilson's is narrower by a tenth, and does so on average only, less where
+least 95 times in 100. Wilson's is a little narrower, and does so on average only, less where
 errors are rare (Brown, Cai and DasGupta, "Interval estimation for a binomial proportion",
 Statistical Science 2001).
 """

@@ -24,7 +24,7 @@ from batch.encode import encode_photos
 from batch.neighbours import find_links
 from batch.quiet import start_tensorflow
 from batch.scan import Photo, scan
-from batch.similar import THRESHOLD, find_groups
+from batch.similar import find_groups
 from batch.tables import Table
 from batch.vectors import VectorCache, Vectors, pooled, unit
 from manifests.durable import sha256_file
