@@ -36,11 +36,16 @@ def records_of(batch: pa.RecordBatch) -> Iterator[Record]:
     return map(Record, *columns.values(), _languages_of(batch), *reviewed)
 
 
-def _reviews_of(batch: pa.RecordBatch) -> Iterator[Iterable[Any]]:
+def _reviews_of(batch: pa.RecordBatch) -> tuple[Iterable[Any], ...]:
     """Return each row's language, reviews and offers."""
-    yield batch.column("language").to_pylist()
-    for name, made in (("reviews", _review), ("offers", lambda values: Offer(**values))):
-        yield (tuple(map(made, row)) for row in batch.column(name).to_pylist())
+    languages, reviews, offers = (
+        batch.column(name).to_pylist() for name in ("language", "reviews", "offers")
+    )
+    return (
+        languages,
+        [tuple(map(_review, row)) for row in reviews],
+        [tuple(Offer(**values) for values in row) for row in offers],
+    )
 
 
 def _review(values: dict[str, Any]) -> Review:

@@ -26,7 +26,7 @@ class Sheet:
             self.columns = list(reader.fieldnames or ())
             self.cells = list(reader)
 
-    def write(self, path: str, **cells: str) -> "Sheet":
+    def write(self, path: str, /, **cells: str) -> "Sheet":
         """Write into the row of a photo."""
         (row,) = [row for row in self.cells if row["path"] == path]
         row.update(cells)
