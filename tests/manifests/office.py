@@ -25,8 +25,12 @@ _MODULE = (
 )
 _WORK = """
 Function opened(path As String) As Object
-  Dim how(0) As New com.sun.star.beans.PropertyValue
+  Dim how(2) As New com.sun.star.beans.PropertyValue
   how(0).Name = "Hidden" : how(0).Value = True
+  If Right(path, 4) = ".csv" Then
+    how(1).Name = "FilterName" : how(1).Value = "Text - txt - csv (StarCalc)"
+    how(2).Name = "FilterOptions" : how(2).Value = "{csv}"
+  End If
   opened = StarDesktop.loadComponentFromURL(ConvertToURL(path), "_blank", 0, how())
 End Function
 
@@ -91,7 +95,7 @@ def work(folder: Path, basic: str, timeout: float = 120) -> None:
         soffice(folder, "--terminate_after_init")  # makes the profile, over whatever is there
     log = folder / "basic.log"
     log.unlink(missing_ok=True)
-    code = _WORK.replace("{log}", str(log)) + basic
+    code = _WORK.replace("{log}", str(log)).replace("{csv}", CSV) + basic
     (standard / "script.xlb").write_text(_LIBRARY, "utf-8")
     (standard / "Person.xba").write_text(_MODULE.format(escape(code)), "utf-8")
     soffice(folder, "macro:///Standard.Person.Main", timeout=timeout)
