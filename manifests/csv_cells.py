@@ -15,6 +15,7 @@ IsHeader = Callable[[Sequence[str]], bool]
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEPARATORS: Final = ",;\t"
 _HEAD: Final = 20  # rows to look for the header in
+_CELL_LIMIT: Final = 2**27  # of characters, in place of 2**17
 _AS_UTF_8: Final = "Save it again as CSV UTF-8 or as XLSX"
 
 
@@ -25,6 +26,7 @@ def csv_rows(path: Path, data: bytes, is_header: IsHeader) -> Iterator[tuple[int
     """
     separator, text = _announced(_decoded(path, data))
     separator = separator or _separator(text, is_header)
+    csv.field_size_limit(_CELL_LIMIT)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     width = None
     try:

@@ -19,7 +19,7 @@ _TO_QUOTE: Final = re.compile(f"'*[{_RISKY}]")
 _QUOTED: Final = re.compile(f"'+[{_RISKY}]")
 
 _CONTROL: Final = r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]"
-_CODE: Final = r"\\(?:x(0[0-8b-f]|1[0-9a-f]|7f|5c)|u(d[89a-f][0-9a-f]{2}|fff[ef]))"
+_CODE: Final = r"\\(?:x(0[0-9b-f]|1[0-9a-f]|7f|5c)|u(d[89a-f][0-9a-f]{2}|fff[ef]))"
 _TO_SHOW: Final = re.compile(rf"{_CONTROL}|\\(?={_CODE[2:]})")
 _SHOWN: Final = re.compile(_CODE)
 
@@ -35,8 +35,11 @@ def escape_cell(text: str) -> str:
 
 
 def escape_typed(text: str) -> str:
-    """Make a text fit for a cell that is typed as text; `unescape_cell` brings it back."""
-    text = _TO_SHOW.sub(_show, text)
+    """Make a text fit for a cell that is typed as text; `unescape_cell` brings it back.
+
+    Tabs are shown too: LibreOffice loses those of cells with several lines when it saves ODS.
+    """
+    text = _TO_SHOW.sub(_show, text).replace("\t", r"\x09")
     return f"'{text}" if _QUOTED.match(text) else text
 
 

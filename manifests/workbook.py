@@ -157,7 +157,6 @@ def _set_rules(sheet: Worksheet, columns: Sequence[str], last: int) -> None:
 def _set_view(sheet: Worksheet, title: str) -> None:
     """Keep header, picture and caption in sight; print as wide as the paper."""
     sheet.freeze_panes(1, 2)
-    sheet.set_selection(1, 1, 1, 1)
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
     sheet.fit_to_pages(1, 0)

@@ -51,11 +51,11 @@ class _Reader(ExcelReader):
 
 
 def _rows(path: Path, sheet: Any) -> Iterator[tuple[int, Sequence[str]]]:
-    # The size that a sheet claims is not believed: it may be a million rows of 16,384 columns.
+    # The size that a sheet claims would have each row filled up to it: 16,384 cells, it may be.
+    sheet.reset_dimensions()
     with readable(path):
-        rows = sheet.iter_rows(max_col=COLUMNS_READ, max_row=ROWS_READ)
-        for number, cells in enumerate(rows, 1):
-            yield number, [_text(cell) for cell in cells]
+        for number, cells in enumerate(sheet.iter_rows(max_row=ROWS_READ), 1):
+            yield number, [_text(cell) for cell in cells[:COLUMNS_READ]]
 
 
 def _text(cell: Any) -> str:

@@ -1,22 +1,18 @@
 """The CSV view as a real spreadsheet opens it."""
 
-import shutil
-import subprocess
 from xml.etree import ElementTree
 
 import pytest
 
 from manifests.csv_view import COLUMNS, write_csv
 from tests.manifests.examples import record
+from tests.manifests.office import converted, needs_office
 
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed"),
-]
+pytestmark = [pytest.mark.slow, needs_office]
 
 
 # What its import dialog offers for such a file: comma, semicolon and tab as separators, UTF-8, and
@@ -26,15 +22,7 @@ IMPORT = "Text - txt - csv (StarCalc):44/59/9,34,76,1,,0,false,true,false,false,
 
 def opened(path):
     """Return the rows of a CSV file as LibreOffice sees them, each cell as text, formula, value."""
-    profile = path.parent / "profile"
-    command = ["soffice", f"-env:UserInstallation={profile.as_uri()}", "--headless"]
-    subprocess.run(
-        [*command, f"--infilter={IMPORT}", "--convert-to", "fods", "--outdir", path.parent, path],
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    root = ElementTree.parse(path.with_suffix(".fods")).getroot()
+    root = ElementTree.parse(converted(path, "fods", path.parent, f"--infilter={IMPORT}")).getroot()
     return [
         [seen for cell in row.iter(f"{TABLE}table-cell") for seen in cells(cell)]
         for row in root.iter(f"{TABLE}table-row")
