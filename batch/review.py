@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from joblib import Parallel, delayed
-from manifests.groups import Groups, read_groups
-from manifests.spreadsheet import PICTURE_PIXELS, Picture, write_workbooks
 from tqdm import tqdm
 
 from batch.captioned import Captioned
@@ -17,11 +15,15 @@ from batch.errors import ArchiveError
 from batch.lock import locked
 from batch.sample import doubt_first
 from manifests.durable import write_json
+from manifests.groups import Groups, read_groups
 from manifests.journal import FOLDER
 from manifests.record import Record, Status
 from manifests.review import ReviewStatus, SheetRow
+from manifests.spreadsheet import write_workbooks
+from manifests.workbook import Picture
 
-SHEETS = "review"
+PICTURE_PIXELS = 256  # the longest side of a picture: sharp on screens of twice the dots
+SHEETS = "sheets"
 """The folder of the sheets, within that of the results."""
 
 
@@ -99,7 +101,7 @@ def _row(record: Record, language: str, group: str) -> SheetRow:
 
 
 def write_sheets(found: Captioned, rows: Sequence[SheetRow], name: str = "review") -> Sheets:
-    """Write rows as workbooks with pictures into the folder `review` of the results.
+    """Write rows as workbooks with pictures into the folder `sheets` of the results.
 
     Sheets of the same name are replaced; one that a person has edited is kept under another name.
     Raises LockedError.

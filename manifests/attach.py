@@ -103,7 +103,7 @@ def adopted(records: Iterable[Record], reviews: Reviews) -> Iterator[Said]:
     for record in records:
         place = place_of(record)
         for review in record.reviews:
-            if review.at > reviews.known.get((place, review.language), ""):
+            if review.at > reviews.known.get(place, {}).get(review.language, ""):
                 yield Said(place, review)
 
 

@@ -11,7 +11,7 @@ that a manifest loses is lost here, and nothing is ever written over.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,12 +76,12 @@ class Deed:
 
 @dataclass
 class Reviews:
-    """What stands, by place and language."""
+    """What stands, by place and language; `known` is when a place was last spoken of."""
 
     decided: dict[Place, dict[str, Review]] = field(default_factory=lambda: defaultdict(dict))
     offered: dict[Place, dict[str, Offer]] = field(default_factory=lambda: defaultdict(dict))
     sources: dict[tuple[Place, str], str] = field(default_factory=dict)  # where a decision is from
-    known: dict[tuple[Place, str], str] = field(default_factory=dict)  # when it was last spoken of
+    known: dict[Place, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def take(self, entry: Entry, source: str) -> None:
         """Add what a deed says."""
@@ -101,18 +101,11 @@ class Reviews:
     def note(self, deed: Deed) -> None:
         """Note down what was ever spoken of, undone or not: a manifest does not bring it back."""
         for entry in deed.entries:
-            place = entry.to if isinstance(entry, Moved) else entry.place
-            for language in _languages(entry, self.decided.get(entry.place, {})):
-                self.known[place, language] = max(deed.at, self.known.get((place, language), ""))
-
-
-def _languages(entry: Entry, decided: Mapping[str, Review]) -> Iterable[str]:
-    match entry:
-        case Said(_, review):
-            return [review.language]
-        case Offered():
-            return []
-    return list(decided)
+            match entry:
+                case Said(place, review):
+                    self.known[place][review.language] = deed.at
+                case Moved(place, to):
+                    self.known[to] |= dict.fromkeys(self.known.get(place, {}), deed.at)
 
 
 class Journal:
