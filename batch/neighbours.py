@@ -9,8 +9,8 @@ as in that paper, so that no crowd of similar photos makes a bucket that is sear
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,40 +18,59 @@ from batch.vectors import Vectors
 from manifests.record import Record
 
 BITS = 256  # of a code
-MOST_APART = 72  # bits, of a pair that is worth its cosine; at a cosine of 0.9 they are 60 at most
+MOST_APART = 64  # bits; of a pair with a cosine of 0.9 it is 37, with a deviation of 6
 ORDERS = 24  # the codes are sorted in
 AHEAD = 8  # photos that each is compared with, in each of these orders
 BURST = 20  # photos that each is compared with, of those taken after it
 _SEED = 5
 _BLOCK = 4096  # photos at once: 32 MiB
-_CENTRE = 8192  # photos whose mean is the middle of all; their identities are as good as drawn
 
 Pairs = tuple[np.ndarray, np.ndarray]
 """Photos by their rows: int64 (pairs,), (pairs,)."""
 
-Links = dict[int, list[int]]
-"""The photos that are near a photo, by their rows, for those photos that have any."""
+Links = dict[int, dict[int, float]]
+"""The photos near a photo, by their rows, with the cosine that they had to have."""
 
 
-def find_links(vectors: Vectors, records: Sequence[Record], threshold: float) -> Links:
-    """Find photos that are as near each other as `threshold`, a cosine, among those worth a look.
+@dataclass(frozen=True)
+class Nearness:
+    """The cosine from which on photos are almost the same; benchmarks/near_duplicates.py tells why.
+
+    Of a million photos any two may be alike by chance, so those that lie anywhere must be nearer.
+    """
+
+    in_burst: float = 0.95  # taken one after the other, in one folder
+    elsewhere: float = 0.98
+
+
+def find_links(vectors: Vectors, records: Sequence[Record], nearness: Nearness) -> Links:
+    """Find photos that are near each other, among those worth a look.
 
     `records` tell which photos lie beside which; one without a vector is passed over.
     """
     codes = codes_of(vectors)
     places = {photo_id: row for row, photo_id in enumerate(vectors.photo_ids)}
-    pairs = np.zeros(0, np.int64)  # numbers of pairs
-    for candidates in chain(burst_pairs(records, places), code_pairs(codes)):
-        ones, others = near_enough(codes, candidates)
-        new = np.setdiff1d(ones * len(codes) + others, pairs)
-        near = vectors.cosine(*np.divmod(new, len(codes))) >= threshold
-        pairs = np.union1d(pairs, new[near])
-    links: Links = defaultdict(list)
-    for pair in pairs.tolist():
-        one, other = divmod(pair, len(codes))
-        links[one].append(other)
-        links[other].append(one)
+    bursts = _near_pairs(vectors, codes, burst_pairs(records, places), nearness.in_burst)
+    copies = _near_pairs(vectors, codes, code_pairs(codes), nearness.elsewhere)
+    links: Links = defaultdict(dict)
+    for pairs, needed in ((copies, nearness.elsewhere), (bursts, nearness.in_burst)):
+        for pair in pairs.tolist():
+            one, other = divmod(pair, len(codes))
+            links[one][other] = links[other][one] = needed
     return links
+
+
+def _near_pairs(
+    vectors: Vectors, codes: np.ndarray, candidates: Iterable[Pairs], cosine: float
+) -> np.ndarray:
+    """Compare candidates; give those that are near enough, each as one number: int64 (pairs,)."""
+    pairs = np.zeros(0, np.int64)
+    for each in candidates:
+        ones, others = _worth_a_look(codes, each)
+        new = np.setdiff1d(ones * len(codes) + others, pairs)
+        near = vectors.cosine(*np.divmod(new, len(codes))) >= cosine
+        pairs = np.union1d(pairs, new[near])
+    return pairs
 
 
 def burst_pairs(records: Sequence[Record], places: dict[str, int]) -> Iterator[Pairs]:
@@ -78,7 +97,7 @@ def code_pairs(codes: np.ndarray) -> Iterator[Pairs]:
             yield _sorted(order[:-step], order[step:])
 
 
-def near_enough(codes: np.ndarray, pairs: Pairs) -> Pairs:
+def _worth_a_look(codes: np.ndarray, pairs: Pairs) -> Pairs:
     """Leave out pairs whose codes say that they are far from each other, and photos with none."""
     ones, others = pairs
     differ = np.bitwise_count(codes[ones] ^ codes[others]).sum(axis=1, dtype=np.int64)
@@ -87,15 +106,11 @@ def near_enough(codes: np.ndarray, pairs: Pairs) -> Pairs:
 
 
 def codes_of(vectors: Vectors) -> np.ndarray:
-    """Give each photo its code: uint64 (photos, 4).
-
-    Features are never negative, all vectors lie to one side: the planes go through their middle.
-    """
+    """Give each photo its code: uint64 (photos, 4); it follows from its own vector alone."""
     planes = np.random.default_rng(_SEED).standard_normal((vectors.rows.shape[1], BITS), np.float32)
-    centre = vectors.rows[:_CENTRE].astype(np.float32).mean(axis=0)
     codes = np.empty((len(vectors.rows), BITS // 64), np.uint64)
     for start in range(0, len(codes), _BLOCK):
-        rows = vectors.rows[start : start + _BLOCK].astype(np.float32) - centre
+        rows = vectors.rows[start : start + _BLOCK].astype(np.float32)
         codes[start : start + _BLOCK] = np.packbits(rows @ planes > 0, axis=1).view(np.uint64)
     return codes
 

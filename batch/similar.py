@@ -14,7 +14,7 @@ import numpy as np
 
 from batch.captioned import Captioned
 from batch.errors import ArchiveError
-from batch.neighbours import Links, find_links
+from batch.neighbours import Links, Nearness, find_links
 from batch.vectors import VectorCache, Vectors
 from manifests.errors import ManifestError
 from manifests.groups import (
@@ -30,15 +30,13 @@ from manifests.groups import (
 )
 from manifests.record import Record, Status, sort_key
 
-THRESHOLD = 0.97
-"""As benchmarks/near_duplicates.py found."""
-
 REVIEWS = "reviews"  # the folder in OUT for what people said
+_NEARNESS = Nearness()
 _METHOD = 1  # a change of how groups are found: they are made anew
 
 
 def update_groups(
-    found: Captioned, features: str, encoder: str, threshold: float = THRESHOLD
+    found: Captioned, features: str, encoder: str, nearness: Nearness = _NEARNESS
 ) -> Groups:
     """Group the captioned photos whose features are in the cache, and keep the groups in OUT.
 
@@ -50,12 +48,12 @@ def update_groups(
     folder.mkdir(exist_ok=True)
     apart, cache = read_apart(folder), VectorCache(features, encoder)
     records = [record for record in found.records if _is_compared(record, cache)]
-    made_from = _made_from(records, apart, f"{encoder} {threshold}")
+    made_from = _made_from(records, apart, f"{encoder} {nearness}")
     before = _groups_before(folder)
     if before.made_from == made_from:
         return before
     vectors = cache.read((str(record.photo_id) for record in records), str(folder))
-    members = find_groups(vectors, records, threshold, apart)
+    members = find_groups(vectors, records, nearness, apart)
     groups = Groups(members, len(vectors.photo_ids), made_from)
     write_groups(folder, groups)
     return groups
@@ -85,10 +83,10 @@ def take_apart(out: str, photo_ids: Iterable[str]) -> tuple[Group, ...]:
 def find_groups(
     vectors: Vectors,
     records: Iterable[Record],
-    threshold: float = THRESHOLD,
+    nearness: Nearness = _NEARNESS,
     apart: Sequence[Group] = (),
 ) -> tuple[Group, ...]:
-    """Group photos: each is at least as near its group's leader as `threshold`, a cosine.
+    """Group photos: each is near its group's leader.
 
     `records` tell what lies beside what, and the order of photos; those without a vector, and
     vectors without a record, have no group. No two photos of a group in `apart` come together.
@@ -96,14 +94,14 @@ def find_groups(
     rows = {photo_id: row for row, photo_id in enumerate(vectors.photo_ids)}
     ordered = [each for each in sorted(records, key=sort_key) if each.photo_id in rows]
     order = list(dict.fromkeys(rows[str(record.photo_id)] for record in ordered))
-    links = find_links(vectors, ordered, threshold)
+    links = find_links(vectors, ordered, nearness)
     torn = torn_by(apart)
     rank = {row: place for place, row in enumerate(order)}
     groups: list[Group] = []
-    taken: set[int] = set()
+    taken = set(rows.values()).difference(order)
     for leader in (row for row in order if row in links):
         if leader not in taken:
-            near = _near(leader, links, taken, vectors, threshold)
+            near = _near(leader, links, taken, vectors)
             group = _fitting([leader, *sorted(near, key=rank.__getitem__)], torn, vectors)
             if len(group) > 1:
                 taken.update(group)
@@ -111,17 +109,23 @@ def find_groups(
     return tuple(groups)
 
 
-def _near(
-    leader: int, links: Links, taken: set[int], vectors: Vectors, threshold: float
-) -> list[int]:
-    """Walk from the leader through the photos near it, as far as they are free."""
+def _near(leader: int, links: Links, taken: set[int], vectors: Vectors) -> list[int]:
+    """Walk from the leader through the photos near it, as far as they are free.
+
+    What is reached through a burst, a copy of one of its photos too, need be no nearer than those.
+    """
     near: list[int] = []
-    seen, ends = {leader}, [leader]
+    seen, ends = {leader}, {leader: 1.0}  # the cosine to the leader that each had to have
     while ends:
-        new = sorted({each for end in ends for each in links[end]} - seen - taken)
+        new: dict[int, float] = {}
+        for end, needed in ends.items():
+            for row, cosine in links[end].items():
+                if row not in seen and row not in taken:
+                    new[row] = min(needed, cosine, new.get(row, 1.0))
         seen.update(new)
-        cosines = vectors.cosine(np.full(len(new), leader), np.array(new, np.int64))
-        ends = [row for row, cosine in zip(new, cosines, strict=True) if cosine >= threshold]
+        cosines = vectors.cosine(np.full(len(new), leader), np.array([*new], np.int64))
+        found = zip(new.items(), cosines.tolist(), strict=True)
+        ends = {row: needed for (row, needed), cosine in found if cosine >= needed}
         near += ends
     return near
 

@@ -89,7 +89,9 @@ class VectorCache:
         kept = self._caches[0]
         for cache in self._caches:
             for batch in batched(cache.in_order(rest), SHARD_PHOTOS):
-                found = {photo_id: pooled(seen) for photo_id, seen in cache.read(batch).items()}
+                # Rounded as they are kept, so that a first look and later ones see the same.
+                seen = cache.read(batch).items()
+                found = {photo_id: pooled(grid).astype(np.float16) for photo_id, grid in seen}
                 kept.write(found)
                 yield from found.items()
             rest = [photo_id for photo_id in rest if photo_id not in kept]

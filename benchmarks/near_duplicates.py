@@ -13,7 +13,8 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from batch.config import CAPTIONER, FEATURES, captioner_folder
 from batch.encode import encode_photos
-from batch.neighbours import find_links
+from batch.neighbours import Nearness, find_links
 from batch.quiet import start_tensorflow
 from batch.scan import Photo, scan
 from batch.similar import find_groups
@@ -58,6 +59,7 @@ def brighter(factor: float) -> Change:
 
 
 CHANGES: dict[str, tuple[Change, int]] = {
+    "unchanged": (lambda image: image, 95),
     "JPEG, quality 50": (lambda image: image, 50),
     "half the size": (resized(0.5), 90),
     "cropped by 2%": (cropped(0.02, 0.0), 90),
@@ -81,7 +83,7 @@ def main() -> None:
     originals = [places[photo_id] for photo_id in found.photo_ids]
     random = np.random.default_rng(1)
     drawn = sorted(random.choice(len(originals), min(options.changed, len(originals)), False))
-    print(_changes_table(found, drawn, originals, captioner_folder(options.captioner)))
+    print(_changes_table([originals[row] for row in drawn], captioner_folder(options.captioner)))
     closest = _closest_pairs(found, THRESHOLDS[-1])
     print(_distinct_table(found, closest, originals))
     for cosine, one, other in closest[: options.listed]:
@@ -97,7 +99,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--photos", required=True, help="a folder whose features are in the cache")
     parser.add_argument("--features", default=FEATURES)
     parser.add_argument("--captioner", default=CAPTIONER)
-    parser.add_argument("--changed", type=int, default=120, help="photos to make duplicates of")
+    parser.add_argument("--changed", type=int, default=100, help="photos to make duplicates of")
     parser.add_argument("--listed", type=int, default=24, help="closest pairs to list")
     parser.add_argument("--sheet", help="a PNG to draw these pairs in")
     return parser.parse_args()
@@ -113,20 +115,19 @@ def _read(photos: Sequence[Photo], options: argparse.Namespace) -> tuple[Vectors
         return VectorCache(options.features, encoder).read(places, scratch), places
 
 
-def _changes_table(
-    found: Vectors, drawn: Sequence[int], originals: Sequence[Photo], captioner: str
-) -> str:
+def _changes_table(drawn: Sequence[Photo], captioner: str) -> str:
     """Tell how near changed copies are to their photos, and how many each threshold finds."""
     from batch.caption import encode_with
 
     cosines: dict[str, list[float]] = {name: [] for name in CHANGES}
     with tempfile.TemporaryDirectory() as folder:
-        copies = [each for row in drawn for each in _copies(row, originals[row], folder)]
-        features = encode_photos((copy.photo for copy in copies), encode_with(captioner))
-        for copy in copies:
-            seen = features[sha256_file(Path(copy.photo.location))]
-            original = found.rows[copy.row].astype(np.float32)
-            cosines[copy.change].append(float(unit(pooled(seen)) @ original))
+        copies = [list(_copies(number, photo, folder)) for number, photo in enumerate(drawn)]
+        features = encode_photos(chain.from_iterable(copies), encode_with(captioner))
+        for photos in copies:
+            seen = [features[sha256_file(Path(photo.location))] for photo in photos]
+            unchanged, *_ = vectors = [unit(pooled(each)) for each in seen]
+            for name, vector in zip(CHANGES, vectors, strict=True):
+                cosines[name].append(float(vector @ unchanged))
     rows = [
         [name, f"{np.median(each):.3f}", f"{min(each):.3f}"]
         + [f"{np.mean(np.array(each) >= threshold):.1%}" for threshold in THRESHOLDS]
@@ -136,21 +137,20 @@ def _changes_table(
     return Table("", rows, header).as_markdown()
 
 
-@dataclass(frozen=True)
-class _Copy:
-    photo: Photo
-    row: int  # of its original
-    change: str
-
-
-def _copies(row: int, original: Photo, folder: str) -> Iterator[_Copy]:
-    """Save a photo in each changed form."""
+def _copies(number: int, original: Photo, folder: str) -> Iterator[Photo]:
+    """Save a photo in each changed form, the unchanged one first."""
     with Image.open(original.location) as image:
-        upright = image.convert("RGB")
-    for number, (name, (change, quality)) in enumerate(CHANGES.items()):
-        copy = _Copy(Photo(folder, f"{row}-{number}.jpg", 0, 0), row, name)
-        change(upright).save(copy.photo.location, quality=quality)
+        upright = _enlarged(image.convert("RGB"))
+    for form, (change, quality) in enumerate(CHANGES.values()):
+        copy = Photo(folder, f"{number}-{form}.jpg", 0, 0)
+        change(upright).save(copy.location, quality=quality)
         yield copy
+
+
+def _enlarged(image: Image.Image) -> Image.Image:
+    """Make a photo as large as cameras make them, or half the size were less than encoders see."""
+    share = max(1.0, 2000 / max(image.size))
+    return image.resize((round(share * image.width), round(share * image.height)))
 
 
 def _closest_pairs(found: Vectors, threshold: float) -> list[tuple[float, int, int]]:
@@ -174,9 +174,10 @@ def _distinct_table(
     for threshold in THRESHOLDS:
         near = sum(cosine >= threshold for cosine, *_ in closest)
         start = time.perf_counter()
-        linked = sum(map(len, find_links(found, records, threshold).values())) // 2
+        nearness = Nearness(threshold, threshold)
+        linked = sum(map(len, find_links(found, records, nearness).values())) // 2
         seconds = time.perf_counter() - start
-        groups = find_groups(found, records, threshold)
+        groups = find_groups(found, records, nearness)
         counts = threshold, near, linked, len(groups), sum(map(len, groups))
         rows.append([*map(str, counts), f"{seconds:.1f}"])
     header = ("threshold", "near pairs", "found", "groups", "photos in them", "seconds")

@@ -23,8 +23,17 @@ import numpy as np
 from models.attention_decoder import AttentionDecoder, DecoderConfig
 from models.calibration import CONFIDENCE_FILE, Calibration, Head, Hypothesis
 from models.checkpoint import load_variables, save_variables
-from models.encoder import FEATURES, GRID, PREPROCESSING, build_encoder, load_encoder_weights
+from models.encoder import FEATURES, GRID, build_encoder, load_encoder_weights
 from models.errors import CheckpointError
+
+# Under these names for who has a captioner at hand; without Keras they are to be had over there.
+from models.fingerprints import CONFIG_FILE as CONFIG_FILE
+from models.fingerprints import ENCODER_FILE as ENCODER_FILE
+from models.fingerprints import IMAGENET as IMAGENET
+from models.fingerprints import PREPROCESSING, encoder_weights
+from models.fingerprints import encoder_fingerprint as encoder_fingerprint
+from models.fingerprints import fingerprint as fingerprint
+from models.fingerprints import weights_fingerprint as weights_fingerprint
 from models.merge_decoder import MergeConfig, MergeDecoder, pool_photo
 from models.scene import SCENE_FILE
 from models.search import IMPOSSIBLE, CaptionSearch, SearchConfig
@@ -33,10 +42,8 @@ from models.tutorial_decoder import TutorialConfig, TutorialDecoder
 from models.vocabulary import START, Vocabulary
 
 FORMAT = 1
-IMAGENET = "imagenet"  # an encoder by name: Keras downloads its weights
 BATCH = 64  # photos searched at once; the last batch is filled up, so that one graph serves all
-CONFIG_FILE, VOCABULARY_FILE = "config.json", "vocabulary.txt"
-DECODER_FILE, ENCODER_FILE = "decoder.weights.h5", "encoder.weights.h5"
+VOCABULARY_FILE, DECODER_FILE = "vocabulary.txt", "decoder.weights.h5"
 
 Photos = np.ndarray | Sequence[np.ndarray]
 AnyConfig = DecoderConfig | MergeConfig | TutorialConfig
@@ -89,8 +96,7 @@ class CaptionerConfig:
 
     def encoder_weights(self, folder: str) -> str:
         """Say where the encoder's weights are: a path, or `imagenet`."""
-        own = Path(folder, self.encoder)
-        return str(own) if self.encoder == ENCODER_FILE or own.is_file() else self.encoder
+        return encoder_weights(folder, self.encoder)
 
 
 @dataclass(frozen=True)
@@ -254,42 +260,6 @@ def captioner_fingerprint(folder: str) -> str:
     encoder = Path(CaptionerConfig.read(folder).encoder_weights(folder))
     paths = [*(Path(folder, name) for name in names), encoder]
     return fingerprint([path for path in paths if path.exists()])
-
-
-def encoder_fingerprint(folder: str) -> str:
-    """Tell the encoders of captioners apart; no model is loaded.
-
-    Raises CheckpointError where it is not the encoder that the captioner was taught with.
-    """
-    config = CaptionerConfig.read(folder)
-    weights = config.encoder_weights(folder)
-    if weights != IMAGENET and not Path(weights).is_file():
-        raise CheckpointError(
-            f"{Path(folder, CONFIG_FILE)}: its encoder {weights} is not there; put it back"
-        )
-    found = weights_fingerprint(weights)
-    if config.seen_through not in ("", found):
-        raise CheckpointError(
-            f"{Path(folder, CONFIG_FILE)}: its encoder {config.encoder} is another one than it was "
-            "trained with; put that one back, or train it again"
-        )
-    return found
-
-
-def weights_fingerprint(weights: str) -> str:
-    """Tell encoders apart: over the weights file, or the name `imagenet`, and the preprocessing."""
-    if Path(weights).is_file():
-        return fingerprint([Path(weights)], PREPROCESSING)
-    return fingerprint([], PREPROCESSING, weights)
-
-
-def fingerprint(paths: Sequence[Path], *words: str) -> str:
-    """Hash files and words: the first 16 hexadecimals of a SHA-256."""
-    digest = hashlib.sha256("\n".join(words).encode())
-    for path in paths:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
 
 
 def _write_json(path: Path, found: Mapping[str, Any]) -> None:

@@ -21,9 +21,6 @@ IMAGE_SIZE = 299  # pixels a side
 GRID = 8  # cells a side
 LOCATIONS = GRID * GRID
 FEATURES = 2048  # numbers a cell
-PREPROCESSING = (
-    "rgb8-squashed-299-to-minus1-1"  # part of the fingerprint: a change makes new features
-)
 
 _CONVOLUTIONS = 94
 _EPSILON = 1e-3  # of Keras' BatchNormalization in InceptionV3

@@ -1,5 +1,6 @@
 """What people decided on a sample, and the error rate that it tells."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -41,7 +42,7 @@ def decided(
     return replace(row, reviews=(Review("en", status, words, like=like),))
 
 
-def verdict(change: "callable") -> Verdict:
+def verdict(change: Callable[[Record], list[Record]]) -> Verdict:
     """Draw the one photo there is, change its row, and judge."""
     rows = archive(1)
     sample = draw_sample(rows, 1, 1)

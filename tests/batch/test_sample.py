@@ -13,7 +13,7 @@ from batch.captioned import Captioned
 from batch.errors import ArchiveError
 from batch.sample import current_sample, doubt_first, draw_sample, last_result
 from manifests.record import LanguageCaption, Record, Status
-from manifests.review import Review, ReviewStatus, SheetRow, digest
+from manifests.review import ReviewStatus, SheetRow, digest
 from tests.batch.test_error_rate import APPROVED, archive, decided
 from tests.manifests.examples import record
 
@@ -225,4 +225,3 @@ def test_the_sample_names_its_captioners_for_who_opens_the_file(tmp_path):
     current_sample(found(tmp_path, archive(3)), 2)
     kept = json.loads((tmp_path / "reviews/sample-0001.json").read_text(encoding="utf-8"))
     assert kept["captioners"] == ["flickr8k@12ab"]
-    assert Review  # names used in other tests

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from models import captioner as module
+from models import fingerprints
 from models.attention_decoder import DecoderConfig
 from models.calibration import CONFIDENCE_FILE, Calibration, Figures, Fitted, Head
 from models.captioner import (
@@ -452,7 +453,7 @@ def test_the_encoder_fingerprint_changes_with_the_encoder_alone(folder):
 
 def test_the_encoder_fingerprint_changes_with_the_preprocessing(kept, monkeypatch):
     before = weights_fingerprint(str(kept / ENCODER_FILE)), weights_fingerprint("imagenet")
-    monkeypatch.setattr(module, "PREPROCESSING", "centre-crop")
+    monkeypatch.setattr(fingerprints, "PREPROCESSING", "centre-crop")
     after = weights_fingerprint(str(kept / ENCODER_FILE)), weights_fingerprint("imagenet")
     assert len({*before, *after}) == 4
 
