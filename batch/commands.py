@@ -136,7 +136,7 @@ def evaluate(options: argparse.Namespace) -> int:
     folder = captioner_folder(options.captioner)
     photos = _corpus(options, language_of(folder)).dev
     places = Places(options.photos, options.features, options.out)
-    print(score_captioner(folder, photos, places, _search(options), _teller(options)))
+    print(score_captioner(folder, photos, places, search_of(options), _teller(options)))
     print(f"\n{printable(options.out)}/index.html shows them, scored.csv has a row a photo")
     return COMPLETE
 
@@ -162,7 +162,7 @@ def attention(options: argparse.Namespace) -> int:
 
     out = options.out or default_picture("attention", options.photo)
     folder = captioner_folder(options.captioner)
-    said = draw_attention(options.photo, folder, options.features, out, _search(options))
+    said = draw_attention(options.photo, folder, options.features, out, search_of(options))
     print(f"{said}\n{printable(out)}")
     return COMPLETE
 
@@ -224,7 +224,7 @@ def _config(options: argparse.Namespace) -> Config:
         overwrite=getattr(options, "existing", "skip") == "overwrite",
         retry_failed=getattr(options, "retry_failed", False),
         moved=getattr(options, "moved", False),
-        search=_search(options),
+        search=search_of(options),
         urls=urls,
         urls_are_all=not getattr(options, "url", None),
         allow_private=getattr(options, "allow_private", False),
@@ -242,7 +242,8 @@ def _source(options: argparse.Namespace) -> tuple[str, tuple[str, ...] | None]:
     return options.archive, None
 
 
-def _search(options: argparse.Namespace) -> dict[str, object]:
+def search_of(options: argparse.Namespace) -> dict[str, object]:
+    """Give the settings of a search that were asked for."""
     names = ("num_beams", "max_length", "temperature", "seed")
     given = {name: getattr(options, name, None) for name in names}
     return {name: value for name, value in given.items() if value is not None}

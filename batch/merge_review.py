@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from manifests.corrections import read_corrections
-from manifests.groups import read_groups
-
+from batch.errors import ArchiveError
 from batch.lock import locked
 from batch.results import Results
+from batch.similar import take_apart
 from manifests.attach import place_of
+from manifests.corrections import read_corrections
 from manifests.formers import read_formers
-from manifests.journal import FOLDER, MERGE, UNDO, Entry, Offered, Place, Said, last_merge, now
+from manifests.groups import read_groups
+from manifests.journal import FOLDER, MERGE, RUN, UNDO, Entry, Offered, Place, Said, last_merge, now
 from manifests.matching import Match, Rows
 from manifests.merge_report import Line, MergeReport, write_report
 from manifests.record import Record, said_of
@@ -62,6 +63,35 @@ def undo_merge(out: str) -> str:
         results.recommit(records)
     said = sum(isinstance(entry, Said) for entry in last.entries)
     return f"undone: {said:,} decisions of {last.source}, merged at {last.at[:19]} UTC"
+
+
+def ungroup(out: str, path: str) -> str:
+    """Take the near-duplicates of a photo apart, for good; returns a line that says so.
+
+    What was filled in from one of them to the others is undecided again. Raises ArchiveError where
+    the photo is in no group.
+    """
+    with locked(out):
+        results = Results.reopened(out)
+        records = results.read_committed()
+        record = Rows(records).match({"path": path}).record
+        if record is None:
+            raise ArchiveError(
+                f"{path!r} is no photo of {out}; give PHOTO= a path as captions.csv has it"
+            )
+        groups = take_apart(out, [record.photo_id or ""])
+        apart = {photo_id for group in groups for photo_id in group}
+        reviews = results.journal.read()
+        entries = [
+            Said(place, Review(language, ReviewStatus.UNREVIEWED, None, at=now()))
+            for place, said in reviews.decided.items()
+            for language, review in said.items()
+            if place.photo_id in apart and review.like
+        ]
+        if entries:
+            results.journal.append(RUN, entries)
+            results.recommit(records)
+    return f"{len(apart):,} photos apart, {len(entries):,} of them undecided again"
 
 
 def _write(results: Results, records: Sequence[Record], merging: "_Merging") -> None:

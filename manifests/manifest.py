@@ -56,6 +56,12 @@ def read_archive(path: Path) -> str:
         return archive_of(file.schema_arrow)
 
 
+def read_photo_ids(path: Path) -> set[str]:
+    """Read the identities of the photos that a manifest has; raises as `read_records`."""
+    with _opened(path) as file:
+        return set(file.read(columns=["photo_id"])["photo_id"].drop_null().to_pylist())
+
+
 def _check_one_row_each(ordered: Sequence[Record]) -> None:
     for before, after in pairwise(ordered):
         if before.raw_path == after.raw_path:

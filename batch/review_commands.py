@@ -1,0 +1,198 @@
+"""The commands for reviewing: from parsed arguments to what is printed and the exit code."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batch.captioned import Captioned, open_captioned
+from batch.config import OUTPUTS, captioner_folder, captioner_folders, default_out
+from batch.errors import ArchiveError
+from batch.lock import locked
+from batch.summary import COMPLETE, WITH_FAILURES
+from batch.text import printable
+
+if TYPE_CHECKING:
+    from batch.attended import Attended
+
+LINES_SHOWN = 20  # of a merge's report; all of them are in its file
+
+
+def review(options: argparse.Namespace) -> int:
+    """Write sheets to review in, the most doubtful captions first, a picture in each row."""
+    from batch.review import sheet_rows, write_sheets
+
+    found = _found(options)
+    if not options.ungrouped:
+        _group(found, options.features)
+    rows = sheet_rows(found, options.language, all_rows=options.ungrouped)
+    print(printable(str(write_sheets(found, rows[: options.limit]))))
+    return COMPLETE
+
+
+def _group(found: Captioned, features: str) -> None:
+    """Group near-duplicates, as far as the features of the last captioner's encoder are kept."""
+    from batch.similar import update_groups
+    from models.fingerprints import encoder_fingerprint
+
+    for captioner in _captioners(found)[:1]:
+        with locked(found.out):
+            update_groups(found, features, encoder_fingerprint(captioner))
+
+
+def merge_review(options: argparse.Namespace) -> int:
+    """Merge a sheet, or any file with corrections, that a person brings back."""
+    from batch.merge_review import merge_review as merge
+
+    out = _out(options) or _of_file(options.source)
+    report = merge(out, options.source, dry_run=options.dry_run)
+    odd = report.of("conflict", "not matched", "problem", "of a photo that has changed since")
+    for line in odd[:LINES_SHOWN]:
+        words = f": {line.after!r}" if line.after else ""
+        why = f" ({line.why})" if line.why else ""
+        print(printable(f"line {line.line}, {line.path}: {line.what}{why}{words}"), file=sys.stderr)
+    if len(odd) > LINES_SHOWN:
+        print(f"and {len(odd) - LINES_SHOWN:,} more", file=sys.stderr)
+    if report.written:
+        print(f"each change: {printable(report.written)}")
+    print(printable(f"{'would be: ' if options.dry_run else ''}{report}"))
+    return WITH_FAILURES if odd else COMPLETE
+
+
+def undo_merge(options: argparse.Namespace) -> int:
+    """Undo the last merge of corrections."""
+    from batch.merge_review import undo_merge as undo
+
+    print(printable(undo(_needed(options))))
+    return COMPLETE
+
+
+def sample(options: argparse.Namespace) -> int:
+    """Draw captions to check, and tell the error rate of all by those that were."""
+    from batch.review import sheet_rows, write_sheets
+    from batch.sample import current_sample, last_result
+
+    found = _found(options)
+    result = last_result(found, options.language)
+    if result is not None:
+        print(result)
+    if result is None or not result.finished or options.count:
+        with locked(found.out):
+            drawn = current_sample(found, options.count or 200, options.language)
+        chosen = {(each.photo_id, each.raw_path) for each in drawn.drawn}
+        paths = {
+            (record.path, record.photo_id or "")
+            for record in found.records
+            if (record.photo_id, record.raw_path) in chosen
+        }
+        rows = sheet_rows(found, options.language, all_rows=True)
+        rows = [row for row in rows if (row.path, row.photo_id) in paths]
+        print(printable(str(write_sheets(found, rows, "sample"))))
+    return COMPLETE
+
+
+def ungroup(options: argparse.Namespace) -> int:
+    """Take the near-duplicates of a photo apart again, for good."""
+    from batch.merge_review import ungroup as take_apart
+
+    print(printable(take_apart(_needed(options), options.photo)))
+    return COMPLETE
+
+
+def recaption(options: argparse.Namespace) -> int:
+    """Caption anew from cached features alone what no person has decided; photos may be away."""
+    from batch.quiet import start_tensorflow
+
+    out = _needed(options)
+    start_tensorflow()
+    from batch.commands import search_of
+    from batch.recaption import recaption as caption_anew
+
+    captioners = captioner_folders(options.captioner)
+    search = search_of(options)
+    summary = caption_anew(out, captioners, options.features, search, dry_run=options.dry_run)
+    print(printable(str(summary)))
+    return summary.exit_code
+
+
+def gallery(options: argparse.Namespace) -> int:
+    """Write pages to look through an archive and correct its captions, to open from disk."""
+    from batch.gallery import write_gallery
+    from batch.review import sheet_rows
+
+    found = _found(options)
+    rows = sheet_rows(found, options.language, all_rows=True)
+    attention = _attention(found, options) if options.attention else None
+    page = write_gallery(found, rows, attention)
+    print(printable(f"{len(rows):,} photos: {page}"))
+    return COMPLETE
+
+
+def _attention(found: Captioned, options: argparse.Namespace) -> "Attended":
+    from batch.quiet import start_tensorflow
+
+    start_tensorflow()
+    from batch.attended import Attended
+
+    captioners = captioner_folders(options.captioner) if options.captioner else _captioners(found)
+    return Attended.load(captioners, options.features)
+
+
+def learn(options: argparse.Namespace) -> int:
+    """Teach a captioner what people approved and wrote; keep it where it does better."""
+    from batch.quiet import start_tensorflow
+
+    out = _needed(options)
+    start_tensorflow()
+    from batch.learn import learn as teach
+
+    captioner = captioner_folder(options.captioner)
+    outcome = teach(out, captioner, options.features, options.to)
+    print(printable(str(outcome)))
+    return COMPLETE
+
+
+def _captioners(found: Captioned) -> list[str]:
+    """Give the folders of the captioners that wrote an archive's captions, as far as they ship."""
+    names = [record.captioner or "" for record in found.records]
+    names += [each.captioner for record in found.records for each in record.languages]
+    folders = (captioner_folder(name.rpartition("@")[0]) for name in dict.fromkeys(names))
+    return [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
+
+
+def _found(options: argparse.Namespace) -> Captioned:
+    return open_captioned(_needed(options))
+
+
+def _out(options: argparse.Namespace) -> str | None:
+    """Give the folder of the results: OUT, or that of the archive DIR."""
+    if options.out:
+        return str(options.out)
+    return default_out(options.archive) if options.archive else None
+
+
+def _needed(options: argparse.Namespace) -> str:
+    out = _out(options)
+    if out is None:
+        raise ArchiveError("give DIR= the folder of photos, or OUT= the folder of its results")
+    return out
+
+
+def _of_file(file: str) -> str:
+    """Find the results that a person's file is of: those that know most of its photos.
+
+    Raises ArchiveError where none does.
+    """
+    from manifests.corrections import read_corrections
+    from manifests.manifest import read_photo_ids
+
+    named = {each.cells.get("photo_id", "").strip() for each in read_corrections(Path(file))} - {""}
+    manifests = sorted(Path(OUTPUTS).glob("*/captions.parquet"))
+    known = {path: len(named & read_photo_ids(path)) for path in manifests}
+    best = max(known, key=known.__getitem__, default=None)
+    if best is None or not known[best]:
+        raise ArchiveError(
+            f"none of {OUTPUTS}/* has the photos of {file}; give OUT= the folder of its results"
+        )
+    return str(best.parent)
