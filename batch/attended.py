@@ -9,6 +9,7 @@ import numpy as np
 
 from batch.encode import batched
 from manifests.gallery import Looked
+from models.morphemes import PIECE
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
     from batch.features import FeatureCache
@@ -95,11 +96,13 @@ def words_of(
 ) -> list[tuple[str, ...] | None]:
     """Find the words, as the vocabulary has them, that captions were written with.
 
-    The caption is cut where that gives words which spell it again; else it is searched for again,
-    and its words are known if the search ends in the same text. None where neither does.
+    A caption is cut where that gives words which spell it again, and searched for again where it
+    does not, or where it hides how it was put together, as Korean pieces do: the words are then
+    those of the search, if that ends in the same text. None where neither knows.
     """
     words = [_cut(captioner, caption) for caption in captions]
-    unsure = [number for number, found in enumerate(words) if found is None]
+    hidden = any(word.startswith(PIECE) for word in captioner.vocabulary.words)
+    unsure = [number for number, found in enumerate(words) if hidden or found is None]
     again = captioner.caption([features[number] for number in unsure])
     for number, found in zip(unsure, again, strict=True):
         if found.text == captions[number]:

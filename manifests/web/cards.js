@@ -5,7 +5,7 @@
 const REVIEWS = { unreviewed: "To review", approved: "Approved", edited: "Edited", rejected: "Rejected" };
 
 /** Make the list's item for a row; `row` and its place among those shown stay with it. */
-function cardOf(row, place, state) {
+function cardOf(row, place, state, canLook) {
   const item = document.getElementById("card-template").content.cloneNode(true).firstElementChild;
   const card = item.querySelector(".card");
   card.row = row;
@@ -15,7 +15,8 @@ function cardOf(row, place, state) {
   card.setAttribute("aria-describedby", caption.id);
   showPicture(card, row);
   showName(card, row);
-  say(card, ".like", row.group && row.group !== row.path ? `Much like ${row.group}` : "");
+  card.querySelector(".look").hidden = !canLook;
+  say(card, ".like", row.group && row.group !== row.path ? `Much like ${visible(row.group)}` : "");
   say(card, ".confidence", row.confidence === null ? "" : `${Math.round(100 * row.confidence)}% sure`);
   card.style.setProperty("--sure", row.confidence ?? 0);
   fill(card, state);
@@ -30,7 +31,7 @@ function fill(card, state) {
   const stands = review === "approved" || review === "edited";
   card.dataset.review = review;
   card.classList.toggle("decided", decided);
-  card.ariaLabel = `${row.path}, ${REVIEWS[review] ?? review}`;
+  card.ariaLabel = `${visible(row.path)}, ${REVIEWS[review] ?? review}`;
   say(card, ".caption", state.caption, row.language);
   say(card, ".machine", differs(row.machine, state.caption) ? row.machine : "", row.language, "The computer wrote: ");
   say(card, ".suggestion", row.suggestion, row.language, "Suggested: ");
@@ -51,12 +52,13 @@ function showPicture(card, row) {
   const image = card.querySelector("img");
   say(card, ".problem", row.problem && sentence(row.problem));
   card.classList.toggle("bare", !row.pictured);
-  if (!row.pictured) return image.remove();
+  image.hidden = !row.pictured;
+  if (!row.pictured) return;
   image.addEventListener("error", () => {
-    image.remove();
+    image.hidden = true;
     say(card, ".problem", "Its picture is not in this gallery: make the gallery again.");
   });
-  return (image.src = `thumbs/${row.photo_id.slice(0, 2)}/${row.photo_id}.jpg`);
+  image.src = `thumbs/${row.photo_id.slice(0, 2)}/${row.photo_id}.jpg`;
 }
 
 function sentence(problem) {
@@ -65,11 +67,16 @@ function sentence(problem) {
 
 function showName(card, row) {
   const link = card.querySelector(".name");
-  link.firstElementChild.textContent = row.path;
+  link.firstElementChild.textContent = visible(row.path);
   if (row.original && row.address) {
     link.href = row.address + row.original;
     link.title = "Open the photo";
   }
+}
+
+/** Show what would turn a name around, or break it, as its code. */
+function visible(name) {
+  return name.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (found) => "\\u" + hex(found, 4));
 }
 
 /** Put a text into a part of a card; without one the part is hidden. */

@@ -25,7 +25,8 @@ function openEdit(card, state, keep) {
   form.addEventListener("keydown", (event) => onKey(event, form, card));
   card.querySelector(".words").append(form);
   card.classList.add("open");
-  caption.focus();
+  card.scrollIntoView({ block: "nearest" });
+  caption.focus({ preventScroll: true });
   caption.select();
 }
 

@@ -56,7 +56,9 @@ class Gallery {
   draw() {
     const page = this.shown.slice(this.first, this.first + PAGE);
     byId("photos").replaceChildren(
-      ...page.map((row, place) => cardOf(row, this.first + place, stateOf(row, this.decisions))),
+      ...page.map((row, place) =>
+        cardOf(row, this.first + place, stateOf(row, this.decisions), Boolean(lookName(row, this.head))),
+      ),
     );
     this.mark();
     this.tellCounts();
