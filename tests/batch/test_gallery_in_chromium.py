@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from manifests.gallery import Looked
 from manifests.review import ReviewStatus
 from manifests.text import escape_cell
 from tests.batch.galleries import Galleried, Page, chromium, corrections
@@ -267,6 +268,40 @@ def test_the_name_is_asked_for_once_and_turning_back_decides_nothing(page, galle
     page.focus(0)
     page.keys("a")
     assert [row["reviewer"] for row in corrections(page.save())] == ["김영희"] * 3
+
+
+# Where the captioner looked.
+
+
+class Corners:
+    """Stand in for Attended: a word for each of two corners of the photo."""
+
+    def can_tell(self, said):
+        """Know the captions in English."""
+        return said.caption.isascii()
+
+    def looks(self, captions):
+        """Look at the first cell, then at the last."""
+        for said in captions:
+            yield said, Looked(("first", "last"), bytes([255, *[0] * 126, 255]))
+
+
+def test_where_the_computer_looked_is_lit_word_by_word(page, gallery):
+    page.open(gallery.write(attention=Corners()))
+    page.requests()
+    page.focus(0)
+    page.keys("w")
+    assert page.texts(".looked button") == ["first", "last"]
+    assert len([url for url in page.requests() if "/looks/" in url]) == 1
+    lit = """const canvas = document.querySelector("canvas"), { width, height } = canvas;
+        const at = (x, y) => canvas.getContext("2d").getImageData(x, y, 1, 1).data[3];
+        return [width, height, at(1, 1), at(width - 2, height - 2)]"""
+    assert page.run(lit) == [48, 32, 255, 0]
+    page.click(".looked button:nth-child(2)")
+    assert page.run(lit) == [48, 32, 0, 255]
+    page.click(".look")
+    assert page.texts(".looked") == []
+    assert len(page.texts(".look")) == 5 - 1  # the Korean caption's is not known
 
 
 # A gallery that is made anew.
