@@ -11,7 +11,7 @@ card.md              what it was made from and what it can do, for people
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +39,7 @@ from models.scene import SCENE_FILE
 from models.search import IMPOSSIBLE, CaptionSearch, SearchConfig
 from models.tokenizers import find_tokenizer
 from models.tutorial_decoder import TutorialConfig, TutorialDecoder
-from models.vocabulary import START, Vocabulary
+from models.vocabulary import PAD, START, Vocabulary
 
 FORMAT = 1
 BATCH = 64  # photos searched at once; the last batch is filled up, so that one graph serves all
@@ -176,15 +176,40 @@ class Captioner:
         cell of the grid had: float32 (words, 8, 8), each grid sums to one.
         Raises CheckpointError where the captioner's decoder does not attend.
         """
-        tokens = self._search_batch(features[None])[0][0, 0]
-        words = self.vocabulary.spell(tokens)
-        heard = np.array([START, *tokens[: len(words) - 1]], np.int32)[: len(words)]
-        _, *looks = self.decoder((features[None], heard[None, None]))
+        [caption] = self.caption(features[None])
+        [grids] = self.looks(features[None], [caption.words])
+        return list(caption.words), grids
+
+    def looks(self, features: Photos, spelled: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """Tell where each word of given captions was looked for (teacher forcing).
+
+        features: (8, 8, 2048) a photo; spelled: each photo's words, as the vocabulary has them.
+        Returns, for each photo, what `attend` does of its words. Raises CheckpointError where the
+        captioner's decoder does not attend.
+        """
+        return [
+            grids
+            for start in range(0, len(features), BATCH)
+            for grids in self._looks_batch(
+                features[start : start + BATCH], spelled[start : start + BATCH]
+            )
+        ]
+
+    def _looks_batch(
+        self, features: Photos, spelled: Sequence[Sequence[str]]
+    ) -> Iterator[np.ndarray]:
+        longest = max(1, *map(len, spelled))
+        heard = np.full((len(spelled), 1, longest), PAD, np.int32)
+        for row, words in zip(heard[:, 0], spelled, strict=True):
+            row[: len(words)] = [START, *self.vocabulary.ids(words[:-1])][: len(words)]
+        _, *looks = self.decoder((self._stacked(features), heard))
         if not looks:
             raise CheckpointError(
                 f"{self.config.name} does not attend: it sees each photo as one vector"
             )
-        return words, np.asarray(looks[0])[0, 0].reshape(len(words), GRID, GRID)
+        grids = np.asarray(looks[0])[:, 0].reshape(len(spelled), longest, GRID, GRID)
+        for photo, words in zip(grids, spelled, strict=True):
+            yield photo[: len(words)]
 
     def _caption_batch(self, features: Photos) -> list[Caption]:
         return [self._write(*pair) for pair in zip(*self._search_batch(features), strict=True)]

@@ -83,11 +83,18 @@ class Vocabulary:
 
         Returns int32 (max_length + 2,). A caption that was cut has no `<end>`.
         """
-        ids = self._known(self.tokenizer.split(caption))
+        ids = self.ids(self.tokenizer.split(caption))
         tokens = [START, *ids, END] if len(ids) <= max_length else [START, *ids[: max_length + 1]]
         return np.array(tokens + [PAD] * (max_length + 2 - len(tokens)), np.int32)
 
-    def _known(self, words: Iterable[str]) -> list[int]:
+    def cut(self, caption: str) -> tuple[str, ...] | None:
+        """Cut a caption into words that spell it again to the letter; None where none do."""
+        words = tuple(self.tokenizer.split(caption))
+        known = all(word in self._ids for word in words)
+        return words if known and self.tokenizer.join(words) == caption else None
+
+    def ids(self, words: Iterable[str]) -> list[int]:
+        """Give the ids of words; those that are not known are `<unk>`, or left out without one."""
         if self.specials > UNK:
             return [self._ids.get(word, UNK) for word in words]
         return [self._ids[word] for word in words if word in self._ids]

@@ -508,3 +508,27 @@ def test_attention_tells_where_each_word_was_looked_for(captioner, photos):
     moved = np.roll(photos[0], 3, axis=1)  # the same things elsewhere in the photo
     _, elsewhere = captioner.attend(moved)
     np.testing.assert_allclose(np.roll(shares[0], 3, axis=1), elsewhere[0], rtol=1e-3, atol=1e-6)
+
+
+def test_many_photos_attention_is_that_of_each_alone(photos):
+    captioner = make(search=SearchConfig(max_length=8))
+    spelled = [caption.words for caption in captioner.caption(photos[:65])]
+    assert len({len(words) for words in spelled}) > 1
+    together = captioner.looks(photos[:65], spelled)
+    for number in (0, 1, 63, 64):
+        words, alone = captioner.attend(photos[number])
+        assert tuple(words) == spelled[number]
+        np.testing.assert_allclose(together[number], alone, rtol=1e-4, atol=1e-7)
+
+
+def test_attention_follows_the_words_that_are_given(captioner, photos):
+    words = captioner.vocabulary.words[4:7]
+    first, other = captioner.looks(photos[[0, 0]], [words, words[::-1]])
+    assert first.shape == other.shape == (3, 8, 8)
+    # A grid is where the word was looked for, before it was heard.
+    np.testing.assert_allclose(first[:2], other[:2], rtol=1e-4)
+    assert np.abs(first[2] - other[2]).max() > 1e-5
+
+
+def test_no_photos_have_no_attention(captioner, photos):
+    assert captioner.looks(photos[:0], []) == []

@@ -180,3 +180,14 @@ def test_words_that_hold_line_ends_come_back(words):
 def test_a_backslash_that_escapes_nothing_is_refused(line):
     with pytest.raises(ValueError, match="escapes nothing"):
         Vocabulary.from_text("\n".join([*SPECIALS, line]))
+
+
+@given(words)
+def test_a_caption_is_cut_into_the_words_that_it_was_written_with(said):
+    vocabulary = vocabulary_of(" ".join(said))
+    assert vocabulary.cut(join_words(said)) == tuple(said)
+
+
+@pytest.mark.parametrize("caption", ["A dog barks.", "a dog", "A  dog.", "A dog!", "A dog. "])
+def test_a_caption_that_its_words_do_not_spell_is_not_cut(caption):
+    assert vocabulary_of("a dog runs").cut(caption) is None
