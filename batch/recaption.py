@@ -118,7 +118,7 @@ def _open_stage(captioners: Sequence[str], features: str, search: Mapping[str, A
 def _none_cached(place: str, captioner: str) -> str:
     return (
         f"{place} holds no features of these photos, as the encoder of {captioner} sees them; with "
-        f"the photos at hand, `make features DIR=… CAPTIONER={captioner}` makes them: then try again"
+        f"the photos at hand, `make features DIR=… CAPTIONER={captioner}` makes them"
     )
 
 
