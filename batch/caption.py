@@ -110,13 +110,16 @@ class Stage:
         lost = [photo.photo for photo_id, photo in wanted.items() if photo_id not in features]
         features |= self._encode_again(lost)
         encoded += len(lost)
-        answers = self._answer({each: features[each] for each in wanted if each in features})
+        answers = self.answer({each: features[each] for each in wanted if each in features})
         records = [self._record(photo, answers, known) for photo in loaded]
         new = Counter(record.status for record in records if record.photo_id in answers)
         return Shard(records, new[Status.CAPTIONED], new[Status.NOT_A_SCENE], encoded)
 
-    def _answer(self, features: Mapping[str, np.ndarray]) -> dict[str, Sequence[Caption]]:
-        """Give each photo's captions, by each captioner; of what is no scene none."""
+    def answer(self, features: Mapping[str, np.ndarray]) -> dict[str, Sequence[Caption]]:
+        """Give each photo's captions, by each captioner in its order; of what is no scene none.
+
+        features: (8, 8, 2048) by photo identity, or (2048,) where captioners take vectors.
+        """
         scene = self.scene
         ids = [each for each, grid in features.items() if scene is None or scene.shown_in(grid)]
         grids = [features[photo_id] for photo_id in ids]
@@ -222,33 +225,37 @@ def answered(
     One without captions is no scene. The row's numbers are those that the manifest will hold: the
     views come out alike from either.
     """
-    signature, captioner = next(iter(captioners.items()))
+    signature = next(iter(captioners))
     if not captions:
         return replace(make_record(photo, Status.NOT_A_SCENE, NO_SCENE), captioner=signature)
-    first = captions[0]
+    captioner = captioners[signature]
+    record = saying(make_record(photo, Status.CAPTIONED, None), captions[0], signature, captioner)
+    said = [
+        in_language(caption, *signed)
+        for caption, signed in zip(captions, captioners.items(), strict=True)
+    ]
+    languages = sorted(said, key=attrgetter("language")) if len(said) > 1 else ()
+    return replace(record, languages=tuple(languages))
+
+
+def saying(record: Record, caption: Caption, signature: str, captioner: Captioner) -> Record:
+    """Give a row with another caption of its own: that of a captioner, and how it was found."""
     return replace(
-        make_record(photo, Status.CAPTIONED, None),
-        caption=first.text,
-        confidence=_float32(first.confidence),
-        alternatives=first.alternatives,
-        log_prob=_float32(first.log_prob),
+        record,
+        caption=caption.text,
+        confidence=_float32(caption.confidence),
+        alternatives=caption.alternatives,
+        log_prob=_float32(caption.log_prob),
         captioner=signature,
         decode=str(captioner.config.search),
-        languages=_by_language(captions, captioners) if len(captioners) > 1 else (),
         language=captioner.config.language,
     )
 
 
-def _by_language(
-    captions: Sequence[Caption], captioners: Mapping[str, Captioner]
-) -> tuple[LanguageCaption, ...]:
-    said = (
-        LanguageCaption(
-            captioner.config.language, caption.text, _float32(caption.confidence), signature
-        )
-        for caption, (signature, captioner) in zip(captions, captioners.items(), strict=True)
-    )
-    return tuple(sorted(said, key=attrgetter("language")))
+def in_language(caption: Caption, signature: str, captioner: Captioner) -> LanguageCaption:
+    """Write a captioner's caption down under its language."""
+    confidence = _float32(caption.confidence)
+    return LanguageCaption(captioner.config.language, caption.text, confidence, signature)
 
 
 def _float32(number: float) -> float:

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -61,7 +61,15 @@ def _memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def read_all(cache: FeatureCache, photos: Sequence[TrainingPhoto]) -> dict[str, np.ndarray]:
+class Identified(Protocol):
+    """Anything of a photo that is known by its identity."""
+
+    @property
+    def photo_id(self) -> str:
+        """SHA-256 of the photo's bytes, in hexadecimal."""
+
+
+def read_all(cache: FeatureCache, photos: Sequence[Identified]) -> dict[str, np.ndarray]:
     """Read the features of photos that are all there. Raises ArchiveError where one is lost."""
     features = cache.read({photo.photo_id for photo in photos})
     if any(photo.photo_id not in features for photo in photos):

@@ -6,8 +6,9 @@ is escaped; the policy in the page's head lets nothing but its own style and pic
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from html import escape
 
 from batch.tables import Table
@@ -15,9 +16,10 @@ from batch.tables import Table
 PICTURE = 320  # pixels, the longest side of a picture on a page
 _STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1c1e21; --faint: #5f646b;
-  --line: #dcdfe3; --back: #f1f2f4; }
+  --line: #dcdfe3; --back: #f1f2f4; --gone: #fde0dd; --new: #d5f0da; }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #16181b; --ink: #e7e9ec; --faint: #a0a6ae; --line: #34383d; --back: #0d0e10; }
+  :root { --page: #16181b; --ink: #e7e9ec; --faint: #a0a6ae; --line: #34383d; --back: #0d0e10;
+    --gone: #54262a; --new: #1d4a2b; }
 }
 * { box-sizing: border-box; }
 body { max-width: 82rem; margin: 0 auto; padding: 1rem clamp(1rem, 3vw, 2rem) 3rem;
@@ -57,6 +59,10 @@ img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain;
 dl { display: flex; flex-wrap: wrap; gap: 0 1rem; margin: 0; font-size: .8125rem; }
 dl div { display: flex; gap: .375rem; }
 dd { margin: 0; color: var(--ink); font-variant-numeric: tabular-nums; }
+.words .before { font-weight: normal; color: var(--faint); }
+del, ins { border-radius: .2rem; padding: 0 .125rem; }
+del { background: var(--gone); }
+ins { background: var(--new); text-decoration: none; }
 .name { display: block; color: var(--faint); font-size: .75rem; }
 dl + .name { margin-top: .375rem; }
 """
@@ -73,6 +79,7 @@ class Card:
 
     `picture` and `caption` are empty where there is none, `problem` says why. `language` is that of
     the caption, as BCP 47, where it is not the page's; `also` are captions by language beside it.
+    `before` is an older caption, empty where there was none: the words that changed are marked.
     """
 
     path: str
@@ -84,6 +91,7 @@ class Card:
     problem: str = ""
     language: str | None = None
     also: Sequence[tuple[str, str]] = ()
+    before: str | None = None  # None: there is nothing to compare with
 
 
 @dataclass(frozen=True)
@@ -185,8 +193,8 @@ def _card(card: Card, language: str) -> str:
     alt = _text(card.references[0]) if card.references else ""
     picture = f'<img src="{_text(card.picture)}" alt="{alt}" lang="{lang}">\n'
     captions = "".join(
-        f'<p lang="{_text(each)}">{_text(said)}</p>\n'
-        for each, said in [(own, card.caption), *card.also]
+        f'<p lang="{_text(each)}"{kind}>{said}</p>\n'
+        for each, said, kind in _said(card, own)
         if said
     )
     problem = f'<p class="problem">{_text(card.problem)}</p>\n'
@@ -197,6 +205,34 @@ def _card(card: Card, language: str) -> str:
 </div>
 </li>
 """
+
+
+def _said(card: Card, own: str) -> Iterator[tuple[str, str, str]]:
+    """Give a card's captions as HTML: each one's language, words, and what marks its paragraph."""
+    if card.before is None:
+        yield own, _text(card.caption), ""
+    else:
+        old, new = _compared(card.before, card.caption)
+        yield own, old, ' class="before"'
+        yield own, new, ""
+    for language, text in card.also:
+        yield language, _text(text), ""
+
+
+def _compared(old: str, new: str) -> tuple[str, str]:
+    """Mark the words of two captions, split at spaces, that the other has not in their place."""
+    pair = old.split(), new.split()
+    changes = SequenceMatcher(None, *pair, autojunk=False).get_opcodes()
+    spans = [(kind, pair[0][a:b], pair[1][c:d]) for kind, a, b, c, d in changes]
+    return (
+        " ".join(_marked("del", kind, words) for kind, words, _ in spans if words),
+        " ".join(_marked("ins", kind, words) for kind, _, words in spans if words),
+    )
+
+
+def _marked(tag: str, kind: str, words: Sequence[str]) -> str:
+    text = _text(" ".join(words))
+    return text if kind == "equal" else f"<{tag}>{text}</{tag}>"
 
 
 def _list(texts: Sequence[str], lang: str) -> str:

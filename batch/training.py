@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import keras
 from tqdm import tqdm
 
 from batch.config import lasting
@@ -65,7 +64,7 @@ class Training:
 
     recipe: Recipe
     captioner: Captioner
-    encoder: keras.Model
+    encoder: Any  # a keras.Model; None where no phase tunes it and all features are cached
     cache: FeatureCache
     train: Sequence[TrainingPhoto]
     dev: Sequence[TrainingPhoto]
@@ -175,7 +174,8 @@ class Training:
 
     def _trainer(self, phase: Phase, steps: int) -> CaptionTrainer:
         tuned = self.encoder if phase.encoder_rate else None
-        tune(self.encoder, phase.tuned_after)
+        if tuned is not None:
+            tune(tuned, phase.tuned_after)
         trainer = CaptionTrainer(
             self.captioner.decoder,
             tuned,
