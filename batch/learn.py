@@ -6,7 +6,9 @@ and the encoder is left as it is, so that the cache stays right for the new capt
 """
 
 import os
+import re
 import shutil
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -74,7 +76,8 @@ def learn(
     parts = split(cached, learnt)
     _check_enough(cached, parts, len(lessons) - len(cached), config.language)
     with _workshop(place) as work:
-        new = teach(captioner, parts, cache, work, os.path.basename(os.path.abspath(place)))
+        name = os.path.basename(os.path.abspath(place)).encode("utf-8", "backslashreplace").decode()
+        new = teach(captioner, parts, cache, work, name)
         outcome = Outcome(
             captioner,
             place,
@@ -92,7 +95,8 @@ def learn(
 
 def _new_place(captioner: str, archive: str) -> str:
     """Name a folder that is not there yet after a captioner and an archive."""
-    name = os.path.join(TRAINED, f"{os.path.basename(os.path.normpath(captioner))}-{archive}")
+    plain = re.sub(r"[^\w-]+", "-", unicodedata.normalize("NFC", archive)).strip("-") or "archive"
+    name = os.path.join(TRAINED, f"{os.path.basename(os.path.normpath(captioner))}-{plain}")
     number, place = 1, name
     while os.path.exists(place):
         number += 1
