@@ -13,8 +13,8 @@ def description_of(record: Record, *, include_machine: bool = False) -> Descript
     rejected them. None where there is nothing to say.
     """
     own = language_of_record(record)
-    named = (own, *(each.language for each in [*record.reviews, *record.languages]))
-    languages = [language for language in dict.fromkeys(named) if language or language == own]
+    reviewed = [each.language for each in record.reviews if each.language]
+    languages = dict.fromkeys([own, *reviewed, *(each.language for each in record.languages)])
     found = [_said(record, language, own, include_machine) for language in languages]
     said = tuple(each for each in found if each is not None)
     return Description(said) if said else None

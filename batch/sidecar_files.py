@@ -61,7 +61,7 @@ def read_sidecar(path: str) -> tuple[bytes | None, os.stat_result | None]:
         if not stat.S_ISREG(found.st_mode):
             raise NoPlaceError("its sidecar's name is that of a folder or a device")
         if found.st_size > MAX_BYTES:
-            raise NoPlaceError(f"its sidecar has {found.st_size:,} bytes: none is that long")
+            raise NoPlaceError(f"its sidecar is too large to be one: {found.st_size:,} bytes")
         return file.read(MAX_BYTES + 1), found
 
 

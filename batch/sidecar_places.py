@@ -49,7 +49,8 @@ class Places:
         """Give the path of a photo that lies in the archive, links considered."""
         location = self.found.location(record)
         if location is None:
-            raise NoPlaceError("no path within the archive")
+            on_web = record.raw_path.startswith((b"http://", b"https://"))
+            raise NoPlaceError("on the web" if on_web else "no path within the archive")
         self._look_at(os.path.dirname(location))
         if not self._within:
             raise NoPlaceError("in a folder that a link leads to, outside the archive")

@@ -6,11 +6,12 @@ The photos themselves are read, never written.
 """
 
 import os
-from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from batch.captioned import Captioned
 from batch.config import is_within, keep_out_of
+from batch.exported import Exported
 from batch.said import description_of
 from batch.sidecar_files import (
     check_same_photo,
@@ -20,49 +21,10 @@ from batch.sidecar_files import (
     replace_sidecar,
 )
 from batch.sidecar_places import Naming, NoPlaceError, Places
-from batch.summary import COMPLETE, WITH_FAILURES
+from manifests.durable import remove_leftovers
+from manifests.rdf import XmpError
 from manifests.record import Record
-from manifests.sidecar import NAMESPACE, Description, XmpError, merge_xmp, read_xmp
-
-
-@dataclass
-class Exported:
-    """What an export did, for one line to print; `notes` tell of each photo what was left alone."""
-
-    photos: int = 0
-    written: int = 0
-    unchanged: int = 0
-    removed: int = 0  # sidecars that held nothing but captions which no longer stand
-    not_reviewed: int = 0
-    kept_words: int = 0  # photos in whose sidecar another's caption stands
-    other_name: int = 0
-    left: Counter[str] = field(default_factory=Counter)  # photos left alone, by reason
-    notes: list[tuple[str, str]] = field(default_factory=list)  # path, what is to be said of it
-
-    @property
-    def exit_code(self) -> int:
-        """Exit code 3 where a caption did not get to its place."""
-        return WITH_FAILURES if self.left or self.kept_words else COMPLETE
-
-    def leave(self, record: Record, why: str) -> None:
-        """Note a photo that was left alone."""
-        self.left[why] += 1
-        self.notes.append((record.path, why))
-
-    def __str__(self) -> str:
-        counts = [
-            (self.removed, "taken back"),
-            (self.unchanged, "unchanged"),
-            (self.other_name, "named photo.ext.xmp, as photo.xmp may be another's"),
-            (self.kept_words, "with a caption by others, which was kept"),
-            (self.not_reviewed, "with no caption that was approved or edited"),
-        ]
-        parts = [f"{self.photos:,} photos, {self.written:,} sidecars written"]
-        parts += [f"{n:,} {what}" for n, what in counts if n]
-        if self.left:
-            reasons = "; ".join(f"{n:,} {why}" for why, n in sorted(self.left.items()))
-            parts.append(f"{self.left.total():,} left alone ({reasons})")
-        return ", ".join(parts)
+from manifests.sidecar import NAMESPACE, Description, merge_xmp, read_xmp
 
 
 def export_sidecars(
@@ -93,7 +55,8 @@ class _Export:
     places: Places
     naming: Naming
     replaces: bool
-    done: Exported = field(default_factory=Exported)
+    done: Exported = field(default_factory=lambda: Exported("sidecars"))
+    _cleared: str = ""  # the folder that was last rid of what killed runs left in it
     _taken: set[tuple[int, int]] = field(default_factory=set)  # sidecars of this run, by inode
 
     def photo(self, record: Record, description: Description | None) -> None:
@@ -140,13 +103,10 @@ class _Export:
         data = merge_xmp(existing, description, replaces=self.replaces, ending=ending)
         if data == existing:
             self.done.unchanged += 1
-        elif not data:
-            remove_sidecar(sidecar, before)
-            self.done.removed += 1
         else:
-            self._make_room(sidecar)
-            replace_sidecar(sidecar, data, before)
-            self.done.written += 1
+            self._write(sidecar, data, before)
+            self.done.written += description is not None
+            self.done.taken_back += description is None
         if not data or description is None:
             return []
         now = os.lstat(sidecar)
@@ -177,17 +137,29 @@ class _Export:
         found = [full] if _is_marked(full) else []
         if _is_marked(short):
             existing, _ = read_sidecar(short)
-            if existing and _ending(location).lower() in read_xmp(existing).endings:
+            endings = () if existing is None else read_xmp(existing).endings
+            is_free = not endings and not self.places.is_contested(short, location)
+            if is_free or _ending(location).lower() in endings:
                 found.append(short)
         return found
 
-    def _make_room(self, sidecar: str) -> None:
-        folder, root = os.path.dirname(sidecar), self.places.to
-        if root is None:
+    def _write(self, sidecar: str, data: bytes, before: os.stat_result | None) -> None:
+        self._make_room(os.path.dirname(sidecar))
+        if data:
+            replace_sidecar(sidecar, data, before)
+        else:
+            remove_sidecar(sidecar, before)
+
+    def _make_room(self, folder: str) -> None:
+        if folder == self._cleared:
             return
-        os.makedirs(folder, exist_ok=True)
-        if not is_within(folder, root):
-            raise NoPlaceError("a link leads out of the folder for sidecars")
+        root = self.places.to
+        if root is not None:
+            os.makedirs(folder, exist_ok=True)
+            if not is_within(folder, root):
+                raise NoPlaceError("a link leads out of the folder for sidecars")
+        remove_leftovers(Path(folder), older_than=3600)
+        self._cleared = folder
 
 
 def _is_marked(sidecar: str) -> bool:
