@@ -76,7 +76,7 @@ class ExifTool:
 
     def _check(self) -> None:
         said = self._complaints.read().decode("utf-8", "replace")
-        errors = [line for line in said.splitlines() if line.startswith("Error")]
+        errors = [line for line in said.splitlines() if line.startswith(("Error", "Can't"))]
         if errors:
             raise ExifToolError(errors[0].partition(" - ")[0])
 

@@ -26,6 +26,15 @@ NEW: Final = f"""<x:xmpmeta xmlns:x="{X}" x:xmptk="{TOOLKIT}">
  </rdf:RDF>
 </x:xmpmeta>
 """.encode()
+EMBEDDED: Final = (
+    b'<?xpacket begin="'
+    + _BOM
+    + b'" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+    + NEW
+    + b'<?xpacket end="w"?>'
+)
+"""An empty packet as it stands within a file (ISO 16684-1, 7.3)."""
+
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
