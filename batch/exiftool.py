@@ -9,19 +9,21 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from batch.errors import ArchiveError
 
+LONGEST = 120  # seconds for one command: a photo of 1 GiB takes ten
 OLDEST = (12, 40)  # earlier ones run code that a hostile photo brings (CVE-2021-22204)
 MISSING = (
     "writing into photos needs ExifTool 12.40 or later; install it with `apt-get install "
     "libimage-exiftool-perl`, `brew install exiftool` or from https://exiftool.org"
 )
-_READY = b"{ready}\n"
+_READY, _LOG = b"{ready}\n", "complaints"
 # An empty configuration: the user's own is Perl code, and could change what tags are called.
 _COMMAND = ("exiftool", "-config", "", "-stay_open", "True", "-@", "-")
 
@@ -32,11 +34,15 @@ class ExifToolError(Exception):
 
 @dataclass
 class ExifTool:
-    """A running ExifTool with its scratch folder."""
+    """An ExifTool that runs as long as it is asked, with its scratch folder.
+
+    One that has ended, or that a damaged photo kept busy for too long, is started anew for the
+    next photo.
+    """
 
     scratch: str
-    _program: subprocess.Popen[bytes]
     _complaints: BinaryIO
+    _program: subprocess.Popen[bytes] | None = None
 
     def put(self, name: str, data: bytes) -> str:
         """Write a file into the scratch folder, in the place of one of that name."""
@@ -58,21 +64,35 @@ class ExifTool:
 
     def ask(self, *arguments: str) -> bytes:
         """Run one command and give what it prints. Raises ExifToolError where it failed."""
-        stdin, stdout = self._program.stdin, self._program.stdout
-        assert stdin is not None and stdout is not None
+        if self._program is None or self._program.poll() is not None:
+            self.end()
+            self._program = self._start()
+        watch = threading.Timer(LONGEST, self._program.kill)
+        watch.start()
         try:
-            stdin.write("\n".join([*arguments, "-execute", ""]).encode())
-            stdin.flush()
-        except BrokenPipeError as error:
-            raise ExifToolError("ExifTool has ended") from error
-        printed = b""
-        while not printed.endswith(_READY):
-            part = stdout.read1(65_536)  # type: ignore[attr-defined]
-            if not part:
-                raise ExifToolError("ExifTool has ended")
-            printed += part
+            printed = _answer(self._program, "\n".join([*arguments, "-execute", ""]))
+        except ExifToolError:
+            self._program.kill()
+            self._program.wait()
+            raise
+        finally:
+            watch.cancel()
         self._check()
-        return printed.removesuffix(_READY)
+        return printed
+
+    def end(self) -> None:
+        """End the program, where one runs."""
+        if self._program is not None:
+            with suppress(BrokenPipeError):  # it has ended by itself, with something unread
+                self._program.communicate(b"-stay_open\nFalse\n")
+            self._program.wait()
+            self._program = None
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with open(os.path.join(self.scratch, _LOG), "ab") as sink:
+            return subprocess.Popen(  # noqa: S603 - a fixed command
+                _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink
+            )
 
     def _check(self) -> None:
         said = self._complaints.read().decode("utf-8", "replace")
@@ -81,24 +101,35 @@ class ExifTool:
             raise ExifToolError(errors[0].partition(" - ")[0])
 
 
+def _answer(program: subprocess.Popen[bytes], command: str) -> bytes:
+    assert program.stdin is not None  # both are pipes
+    assert program.stdout is not None
+    printed = b""
+    try:
+        program.stdin.write(command.encode())
+        program.stdin.flush()
+        while not printed.endswith(_READY):
+            part = os.read(program.stdout.fileno(), 65_536)
+            if not part:
+                raise ExifToolError("ExifTool has ended, or was too slow")
+            printed += part
+    except BrokenPipeError as error:
+        raise ExifToolError("ExifTool has ended") from error
+    return printed.removesuffix(_READY)
+
+
 @contextmanager
 def running() -> Iterator[ExifTool]:
-    """Start ExifTool, and end it after the block. Raises ArchiveError where it is not there."""
+    """Give an ExifTool, and end it after the block. Raises ArchiveError where there is none."""
     _check_version()
     with tempfile.TemporaryDirectory(prefix="photo-captions-") as scratch:
-        log = os.path.join(scratch, "complaints")
-        with (
-            open(log, "wb") as sink,
-            open(log, "rb") as complaints,
-            subprocess.Popen(  # noqa: S603 - a fixed command
-                _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink
-            ) as program,
-        ):
+        log = os.path.join(scratch, _LOG)
+        with open(log, "wb"), open(log, "rb") as complaints:
+            tool = ExifTool(scratch, complaints)
             try:
-                yield ExifTool(scratch, program, complaints)
+                yield tool
             finally:
-                if program.stdin is not None and program.poll() is None:
-                    program.stdin.write(b"-stay_open\nFalse\n")
+                tool.end()
 
 
 def _check_version() -> None:

@@ -88,6 +88,8 @@ def items_of(element: Any) -> Iterator[Any]:
 
 def text_of(element: Any) -> str:
     """Give an element's text without comments; of one with qualifiers its rdf:value."""
+    if not len(element):
+        return element.text or ""
     value = element.find(f".//{VALUE}")
     return str((element if value is None else value).xpath("string()"))
 
