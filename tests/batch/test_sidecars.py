@@ -102,7 +102,7 @@ def test_only_what_people_approved_or_wrote_leaves(photos):
     rows = [
         reviewed(photos, "approved.jpg"),
         reviewed(photos, "edited.jpg", "my dog", ReviewStatus.EDITED),
-        reviewed(photos, "rejected.jpg", None, ReviewStatus.REJECTED),
+        reviewed(photos, "rejected.jpg", "no dog", ReviewStatus.REJECTED),
         reviewed(photos, "nobody.jpg", status=ReviewStatus.UNREVIEWED),
     ]
     done = export(photos, *rows)
