@@ -15,6 +15,7 @@ from batch.encode import Encode, encode_photos, load_and_encode
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.photos import LoadedPhoto
+from batch.rows import make_record
 from batch.scan import Photo
 from manifests.record import NO_SCENE, LanguageCaption, Record, Status
 from models.captioner import (
@@ -188,30 +189,6 @@ class _Either:
 
     def __contains__(self, photo_id: object) -> bool:
         return photo_id in self.known or photo_id in self.cache
-
-
-def make_record(photo: LoadedPhoto, status: Status, error: str | None) -> Record:
-    """Write the row of a photo that has no caption, for now."""
-    return Record(
-        path=photo.photo.path,
-        caption=None,
-        status=status,
-        confidence=None,
-        alternatives=(),
-        log_prob=None,
-        photo_id=photo.photo_id,
-        captioner=None,
-        decode=None,
-        width=photo.width,
-        height=photo.height,
-        format=photo.format,
-        frames=photo.frames,
-        taken_at=photo.taken_at,
-        error=error,
-        raw_path=photo.photo.raw_path,
-        size=photo.size,
-        mtime_ns=photo.mtime_ns,
-    )
 
 
 def answered(

@@ -1,0 +1,125 @@
+"""The files of an export: written where they say something new, and nobody else's ever replaced.
+
+What was written is noted in the run's folder, so that a file which a person has changed since, or
+which stood there before, is told from our own.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from manifests.aside import keep_edits
+from manifests.durable import atomic_write, sha256_file, sha256_of, sync, write_json
+
+Hashes = dict[str, list[str]]
+"""The SHA-256 that each file may have where it is ours, by its path below the place."""
+
+
+@dataclass
+class Changes:
+    """What became of the files of an export."""
+
+    written: int = 0
+    unchanged: int = 0
+    removed: int = 0  # of captions that stand no more
+    kept: list[str] = field(default_factory=list)  # not ours, or changed since: left as they are
+    set_aside: list[str] = field(default_factory=list)  # the names that such files have now
+    failed: list[str] = field(default_factory=list)
+
+    def __add__(self, other: "Changes") -> "Changes":
+        both = {name: value + getattr(other, name) for name, value in vars(self).items()}
+        return Changes(**both)
+
+
+class Ledger:
+    """What exports to one place have written there."""
+
+    def __init__(self, out: str, place: str, target: str) -> None:
+        self.place = os.path.realpath(place)
+        key = sha256(os.fsencode(f"{target}\n{self.place}")).hexdigest()[:16]
+        self.path = Path(out, ".exports", f"{key}.json")
+        self.hashes = self._read()
+
+    def _read(self) -> Hashes:
+        try:
+            note = json.loads(self.path.read_text(encoding="utf-8"))
+            files: Any = note["files"]
+            return {str(name): [str(each) for each in files[name]] for name in files}
+        except (OSError, ValueError, LookupError, TypeError):
+            return {}  # then what is there is taken for another's
+
+    def note(self, hashes: Hashes) -> None:
+        """Keep what may be ours from now on: before it is written, and when it is."""
+        if hashes != self.hashes:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            ordered = {name: hashes[name] for name in sorted(hashes)}
+            write_json(self.path, {"place": self.place, "files": ordered})
+            self.hashes = hashes
+
+
+def write_file(ledger: Ledger, name: str, write: Callable[[BinaryIO], None]) -> Changes:
+    """Write one file of an export; one at its place that is not ours is set aside before."""
+    path = Path(ledger.place, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = ledger.hashes.get(name, [])
+    before = sha256_file(path) if path.exists() else None
+    with atomic_write(path) as file:
+        write(file)
+        sync(file)
+        new = sha256_of(file)
+        ledger.note(ledger.hashes | {name: [*known, new]})
+        aside = keep_edits(path, known=(*known, new))
+    ledger.note(ledger.hashes | {name: [new]})
+    is_new = before != new
+    return Changes(int(is_new), int(not is_new), set_aside=[aside] if aside else [])
+
+
+def write_beside(ledger: Ledger, wanted: Mapping[str, bytes]) -> Changes:
+    """Write a small file for each photo, and remove ours of before that are no longer wanted."""
+    changes = Changes()
+    hashes = {name: [sha256(data).hexdigest()] for name, data in wanted.items()}
+    before = ledger.hashes
+    ledger.note({name: _both(before, hashes, name) for name in {**before, **hashes}})
+    left = {}
+    for name in {**before, **hashes}:
+        data = wanted.get(name)
+        try:
+            ours = _settle(Path(ledger.place, name), data, before.get(name, []), changes)
+        except OSError as error:
+            changes.failed.append(f"{name}: {error.strerror}")
+            ours = name in before
+        if ours:
+            left[name] = hashes.get(name) or before[name]
+    ledger.note(left)
+    return changes
+
+
+def _both(before: Hashes, now: Hashes, name: str) -> list[str]:
+    return list(dict.fromkeys([*before.get(name, []), *now.get(name, [])]))
+
+
+def _settle(path: Path, data: bytes | None, known: list[str], changes: Changes) -> bool:
+    """Make one file hold what it should; tell whether it is there and ours."""
+    try:
+        found = sha256_file(path)
+    except FileNotFoundError:
+        found = None
+    if data is not None and found == sha256(data).hexdigest():
+        changes.unchanged += 1
+        return bool(known)  # the same words may stand there by another's hand
+    if found is not None and found not in known:
+        changes.kept += [str(path)] if data is not None else []
+        return False
+    if data is None:
+        changes.removed += found is not None
+        path.unlink(missing_ok=True)
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        file.write(data)
+    changes.written += 1
+    return True
