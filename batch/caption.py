@@ -15,7 +15,7 @@ from batch.encode import Encode, encode_photos, load_and_encode
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.photos import LoadedPhoto
-from batch.rows import make_record
+from batch.rows import make_record, taken_over
 from batch.scan import Photo
 from manifests.record import NO_SCENE, LanguageCaption, Record, Status
 from models.captioner import (
@@ -230,16 +230,3 @@ def _by_language(
 
 def _float32(number: float) -> float:
     return float(np.float32(number))
-
-
-def taken_over(photo: LoadedPhoto, known: Record) -> Record:
-    """Write the row of a photo whose bytes were seen already: moved, copied or touched."""
-    return replace(
-        known.as_answered(),
-        path=photo.photo.path,
-        raw_path=photo.photo.raw_path,
-        size=photo.size,
-        mtime_ns=photo.mtime_ns,
-        reviews=(),  # they are of a photo and its place: the journal knows
-        offers=(),
-    )

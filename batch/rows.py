@@ -1,6 +1,7 @@
-"""The row of a photo as it was loaded, before any captioner has said a word; no TensorFlow."""
+"""The row of a photo as it was loaded, before a captioner has seen it; needs no TensorFlow."""
 
 import struct
+from dataclasses import replace
 
 from batch.photos import LoadedPhoto
 from manifests.record import Record, Status
@@ -27,6 +28,19 @@ def make_record(photo: LoadedPhoto, status: Status, error: str | None) -> Record
         raw_path=photo.photo.raw_path,
         size=photo.size,
         mtime_ns=photo.mtime_ns,
+    )
+
+
+def taken_over(photo: LoadedPhoto, known: Record) -> Record:
+    """Write the row of a photo whose bytes were seen already: moved, copied or touched."""
+    return replace(
+        known.as_answered(),
+        path=photo.photo.path,
+        raw_path=photo.photo.raw_path,
+        size=photo.size,
+        mtime_ns=photo.mtime_ns,
+        reviews=(),  # they are of a photo and its place: the journal knows
+        offers=(),
     )
 
 
