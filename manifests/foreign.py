@@ -4,7 +4,7 @@ Nothing here looks at the photos: whose caption it is, is found later, among our
 that cannot be used at all raises ManifestError; a row that cannot is told as `Unread`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from manifests.errors import ManifestError
 from manifests.json_rows import json_lines
+from manifests.review import Correction
 
 PATHS: Final = (
     *("path", "file", "filename", "file_name", "filepath", "file_path"),
@@ -68,11 +69,12 @@ class Columns:
 class Readers:
     """What reads spreadsheets and sidecars.
 
-    table: gives a file's header and rows, texts unescaped; raises ManifestError.
+    table: gives a file's rows, texts unescaped, with the names of columns in small letters; it is
+    told names of which the header has one at least, and raises ManifestError.
     xmp: gives a sidecar's captions by language, `x-default` included; raises ValueError.
     """
 
-    table: Callable[[Path], tuple[Sequence[str], Iterable[Sequence[str]]]]
+    table: Callable[[Path, Collection[str]], Iterable[Correction]]
     xmp: Callable[[bytes], Mapping[str, str]]
 
 
@@ -89,10 +91,10 @@ class _Layout:
 
 def read_table_rows(path: Path, columns: Columns, readers: Readers) -> Found:
     """Read a CSV or XLSX file: a photo and its caption a row, columns known by their names."""
-    header, rows = readers.table(path)
-    layout = _layout(path, tuple(header), columns)
-    for number, row in enumerate(rows, 2):
-        yield from _said(dict(zip(header, row, strict=False)), layout, f"row {number}")
+    keys = {_plain(columns.path)} if columns.path else {*PATHS, *_IDENTITIES, "url"}
+    for row in readers.table(path, keys):
+        layout = _layout(path, tuple(row.cells), columns)
+        yield from _said(row.cells, layout, f"row {row.line}")
 
 
 def read_json_lines(path: Path, columns: Columns) -> Found:
@@ -131,9 +133,10 @@ def _column(
     path: Path, names: Sequence[str], known: Sequence[str], asked: str | None, setting: str
 ) -> str | None:
     if asked is not None:
-        if asked not in names:
-            raise _unknown(path, names, f"has no column {asked!r}", setting)
-        return asked
+        for name in names:
+            if _plain(name) == _plain(asked):
+                return name
+        raise _unknown(path, names, f"has no column {asked!r}", setting)
     found = [name for name in names if _plain(name) in known]
     if len(found) > 1:
         text = f"has several columns that may be meant: {', '.join(found)}"

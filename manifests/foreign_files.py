@@ -124,17 +124,22 @@ def _language(row: Mapping[str, Any]) -> str:
 def _read_tree(folder: Path, readers: Readers) -> Found:
     """Read the `.txt` and `.xmp` files of a folder and those below; links are not followed."""
     for relative in _files(folder):
-        beside, is_text = relative[:-4], relative.lower().endswith(".txt")
-        limit = _MAX_TXT if is_text else _MAX_XMP
         try:
-            data = read_whole(folder / relative, limit)
-            said = {"": _words(data)} if is_text else readers.xmp(data)
+            said = _in_file(folder / relative, readers)
         except ManifestError as error:
             yield Unread(relative, error.problem)
         except ValueError as error:
             yield Unread(relative, str(error))
         else:
-            yield from _beside(relative, beside, said)
+            yield from _beside(relative, relative[:-4], said)
+
+
+def _in_file(path: Path, readers: Readers) -> Mapping[str, str]:
+    if path.is_symlink():
+        raise ValueError("is a link, which is not followed")
+    if path.suffix.lower() == ".xmp":
+        return readers.xmp(read_whole(path, _MAX_XMP))
+    return {"": _words(read_whole(path, _MAX_TXT))}
 
 
 def _beside(relative: str, beside: str, said: Mapping[str, str]) -> Found:
@@ -154,7 +159,7 @@ def _words(data: bytes) -> str:
     """Read a caption's bytes: UTF-8, or what Korean Windows writes. Raises ValueError."""
     for encoding in ("utf-8-sig", "cp949"):
         try:
-            return data.decode(encoding)
+            return data.decode(encoding).strip()
         except UnicodeDecodeError:
             continue
     raise ValueError("is no text in UTF-8")
