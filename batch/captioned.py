@@ -3,8 +3,9 @@
 import io
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -29,9 +30,14 @@ class Captioned:
     records: Sequence[Record]
 
     @property
+    def shown(self) -> str:
+        r"""The path of the photos' folder as text; bytes that are no text look like `\xff`."""
+        return os.fsencode(self.archive).decode("utf-8", "backslashreplace")
+
+    @property
     def name(self) -> str:
         """What to call the archive."""
-        return os.path.basename(self.archive) or self.archive
+        return os.path.basename(self.shown) or self.shown
 
     def location(self, record: Record) -> str | None:
         """Give the path of a photo on this disk; None where it is on the web or outside."""
@@ -50,7 +56,7 @@ class Captioned:
         location = self.location(record)
         if location is None:
             on_web = record.raw_path.startswith(_WEB)
-            why = "is on the web: not shown here" if on_web else "is not a path within the archive"
+            why = "on the web: not shown here" if on_web else "is not a path within the archive"
             raise PhotoError("unsupported", why)
         data = read_bytes(location)
         if record.photo_id not in (None, sha256(data).hexdigest()):
@@ -70,7 +76,7 @@ def open_captioned(out: str) -> Captioned:
     archive = _on_disk(read_archive(manifest))
     if os.path.isdir(archive):
         keep_out_of(archive, {"OUT": out})
-    return Captioned(out, archive, read_records(manifest))
+    return Captioned(out, archive, with_languages(read_records(manifest)))
 
 
 def small_picture(data: bytes, pixels: int) -> bytes:
@@ -89,6 +95,20 @@ def _on_disk(archive: str) -> str:
         return archive
     code = re.compile(rb"\\x([0-9a-f]{2})")
     return os.fsdecode(code.sub(lambda found: bytes.fromhex(found[1].decode()), archive.encode()))
+
+
+def with_languages(records: Iterable[Record]) -> list[Record]:
+    """Tell the language of each row; one without a caption is to have one in that of the most.
+
+    Empty where nothing tells.
+    """
+    rows = list(records)
+    told = [language_of_record(record) for record in rows]
+    most = max(filter(None, told), key=Counter(told).__getitem__, default="")
+    return [
+        record if record.language else replace(record, language=language or most)
+        for record, language in zip(rows, told, strict=True)
+    ]
 
 
 def language_of_record(record: Record) -> str:

@@ -5,9 +5,10 @@ its bytes) and its 8x8x2048 features as float16, stored channel by channel, sinc
 resemble each other and compress best side by side. A shard is named after the photos in it and
 written once; look-ups read the identity column alone.
 
-Vectors that were imported, the mean over a grid, are in `<cache>/<encoder fingerprint>-pooled/`, in
-the same form but 2048 float16: as training rounds the means of grids too. They never mix: only
-captioners that see photos as one vector look there, and only for photos whose grid is not kept.
+Vectors, the mean over a grid, are in `<cache>/<encoder fingerprint>-pooled/`, in the same form but
+2048 float16: as training rounds the means of grids too. They were imported, or kept by the look for
+near-duplicates (`batch/vectors.py`). They never mix with grids: only captioners that see photos as
+one vector look there, and only for photos whose grid is not kept.
 """
 
 import hashlib
@@ -61,6 +62,11 @@ class FeatureCache:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def in_order(self, photo_ids: Iterable[str]) -> list[str]:
+        """Sort those photos that are here as they are kept, so that each row is read but once."""
+        here = (photo_id for photo_id in photo_ids if photo_id in self)
+        return sorted(here, key=lambda photo_id: self._places.get(photo_id, ("", 0)))
 
     def write(self, features: Mapping[str, np.ndarray]) -> None:
         """Keep the features of photos that are not here yet, as one whole shard."""

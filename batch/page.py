@@ -34,7 +34,7 @@ def _facts(found: Captioned, limit: int) -> dict[str, str]:
     captioners = {record.captioner for record in records if record.captioner}
     captioners |= {each.captioner for record in records for each in record.languages}
     return {
-        "Archive": found.archive,
+        "Archive": found.shown,
         "Photos": f"{min(limit, len(records)):,} of {len(records):,}",
         "Captioned by": ", ".join(sorted(captioners)) or "-",
     } | {status: f"{count:,}" for status, count in sorted(counts.items())}

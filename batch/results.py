@@ -2,6 +2,7 @@
 
 captions.parquet   the truth, one row a photo
 captions.csv       the same for a spreadsheet
+reviews/           what people have said (manifests/journal.py), and what the machine said before
 last_run.json      how the last run went
 .parts/            the rows of the shards that an unfinished run has done
 """
@@ -16,11 +17,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from batch.captioned import with_languages
 from batch.errors import ArchiveError
 from batch.summary import Summary
+from manifests.attach import adopted, attach, moves
 from manifests.csv_view import csv_sha256, write_csv
 from manifests.durable import remove_leftovers, sha256_file, write_json
 from manifests.errors import ManifestError
+from manifests.formers import keep_formers
+from manifests.journal import RUN, Entry, Journal
 from manifests.manifest import read_archive, read_records, write_records
 from manifests.record import Record, sort_key
 
@@ -45,8 +50,21 @@ class Results:
         self.last_run = Path(out, "last_run.json")
         self._parts_root = Path(out, ".parts")
         self._csv_hashes = list(self._note().get("csv_sha256") or [])  # of what we wrote ourselves
+        self.journal = Journal(out)
         self._committed: list[Record] = []
         self._next_part = 0
+
+    @classmethod
+    def reopened(cls, out: str) -> "Results":
+        """Give the folder that a run has left, for what needs none of its photos.
+
+        Raises ArchiveError where it holds no manifest, ManifestError where that is damaged.
+        """
+        results = cls(out, "")
+        if not results.manifest.is_file():
+            raise ArchiveError(f"{out!r} holds no captions.parquet; give OUT= the folder of a run")
+        results.archive = read_archive(results.manifest)
+        return results
 
     @cached_property
     def parts(self) -> Path:
@@ -83,6 +101,11 @@ class Results:
             {raw_path: record.photo_id for raw_path, record in committed.items()},
         )
 
+    def read_committed(self) -> list[Record]:
+        """Read the rows of the manifest alone, each with its language. Raises ManifestError."""
+        self._committed = read_records(self.manifest)
+        return with_languages(self._committed)
+
     def _shards(self) -> list[Path]:
         return sorted(self.parts.glob("[0-9]*.parquet"))
 
@@ -95,9 +118,23 @@ class Results:
     def commit(self, records: Iterable[Record]) -> str | None:
         """Write the manifest and its CSV view, where they are to say something new.
 
-        A CSV that a person has edited is kept under another name, which is returned.
+        What people have said comes from the journal, whatever the rows say of it. A CSV that a
+        person has edited is kept under another name, which is returned.
         """
-        ordered = sorted(records, key=sort_key)
+        set_aside = self._write(self._with_reviews(sorted(records, key=sort_key)))
+        shutil.rmtree(self._parts_root, ignore_errors=True)
+        return set_aside
+
+    def recommit(self, records: Iterable[Record]) -> str | None:
+        """Do as `commit`, but for what an unfinished run has done: it goes on from there."""
+        parts = self.parts
+        set_aside = self._write(self._with_reviews(sorted(records, key=sort_key)))
+        del self.parts  # they extend the new manifest
+        if parts.is_dir():
+            parts.replace(self.parts)
+        return set_aside
+
+    def _write(self, ordered: list[Record]) -> str | None:
         set_aside = None
         if not self._says(ordered):
             # Noted down beforehand: a run that is killed from here on must know its own CSV again.
@@ -105,8 +142,23 @@ class Results:
             write_json(self.last_run, self._note() | {"csv_sha256": self._csv_hashes})
             write_records(self.manifest, ordered, self.archive)
             set_aside = self._write_csv(ordered)
-        shutil.rmtree(self._parts_root, ignore_errors=True)
         return set_aside
+
+    def _with_reviews(self, ordered: list[Record]) -> list[Record]:
+        """Give the rows with what people have said of their photos; what moved is noted down."""
+        before = {record.raw_path: record for record in self._committed}
+        reviews = self.journal.read()
+        entries: list[Entry] = [*adopted(self._committed, reviews)]
+        for entry in entries:
+            reviews.take(entry, "")
+        known = {raw_path: record.photo_id for raw_path, record in before.items()}
+        moved = [*moves(ordered, reviews, known)]
+        for entry in moved:
+            reviews.take(entry, "")
+        if entries or moved:
+            self.journal.append(RUN, [*entries, *moved])
+        keep_formers(self.manifest.parent, before, ordered)
+        return attach(ordered, reviews)
 
     def _says(self, ordered: list[Record]) -> bool:
         """Tell whether both views are there and hold these rows already."""

@@ -80,11 +80,12 @@ def _write(handle: BinaryIO | io.BufferedWriter, records: Iterable[Record]) -> N
 
 
 def columns_with(languages: Iterable[str]) -> list[str]:
-    """Name the columns of a view with several languages: theirs come right behind `caption`."""
-    names = ("caption", "confidence", "caption_human", "review_status")
-    added = [f"{name}_{language}" for language in languages for name in names]
-    place = COLUMNS.index("caption") + 1
-    return [*COLUMNS[:place], *added, *COLUMNS[place:]]
+    """Name the columns of a view with several languages: theirs come right behind the row's own."""
+    each = list(languages)
+    said = [f"{name}_{language}" for language in each for name in ("caption", "confidence")]
+    people = [f"{name}_{language}" for language in each for name in _REVIEW[:2]]
+    place = len(_REVIEW) + 2
+    return [*COLUMNS[:2], *said, *COLUMNS[2:place], *people, *COLUMNS[place:]]
 
 
 def _row(record: Record, columns: Iterable[str]) -> list[str]:

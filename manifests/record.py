@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from manifests.review import Offer, Review, ReviewStatus
 
@@ -91,7 +91,7 @@ class Record:
         for each in self.languages:
             if each.language == language:
                 return each.caption
-        return self.caption if language == self.language else None
+        return self.caption if language in ("", self.language) else None
 
     @property
     def review(self) -> Review:
@@ -101,17 +101,26 @@ class Record:
 
     def review_in(self, language: str | None) -> Review | None:
         """Give what a person has said of the caption in a language."""
-        return next((each for each in self.reviews if each.language == language), None)
+        return said_of(self.reviews, language)
 
     def offer_in(self, language: str | None) -> Offer | None:
         """Give the words that are offered in a language."""
-        return next((each for each in self.offers if each.language == language), None)
+        return said_of(self.offers, language)
 
     def as_answered(self) -> Self:
         """Give the row as the captioner left it, whatever has become of its photo since."""
         if self.caption is None:
             return replace(self, status=Status.NOT_A_SCENE, error=NO_SCENE)
         return replace(self, status=Status.CAPTIONED, error=None)
+
+
+Spoken = TypeVar("Spoken", Review, Offer)
+
+
+def said_of(said: Iterable[Spoken], language: str | None) -> Spoken | None:
+    """Give what was said in a language, or else where nobody could tell in which."""
+    by_language = {each.language: each for each in said}
+    return by_language.get(language or "") or by_language.get("")
 
 
 def languages_of(records: Iterable[Record]) -> tuple[str, ...]:

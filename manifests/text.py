@@ -2,8 +2,12 @@ r"""Texts in the cells of a CSV file: safe to open in a spreadsheet, and brought
 
 A spreadsheet runs a cell that begins with = + - or @ as a formula, so such a text gets an
 apostrophe in front (OWASP, "CSV Injection"; ASVS 1.2.10). Control characters, which spreadsheets
-drop or choke on, are written as `\x07`. Tab and line feed stay: they are whole inside a quoted
-cell.
+drop or choke on, are written as `\x07`; so are what UTF-8 or XML has no place for, `\udce9` and
+`\ufffe`. Tab and line feed stay: they are whole inside a quoted cell.
+
+A cell that is typed as text (XLSX) runs nothing, and needs no apostrophe. Yet the same rule reads
+every kind of file, since people save one kind as another: only texts that would read like an
+escape get one.
 """
 
 import re
@@ -14,8 +18,8 @@ _RISKY: Final = "=+\\-@\t\n\uff1d\uff0b\uff0d\uff20"
 _TO_QUOTE: Final = re.compile(f"'*[{_RISKY}]")
 _QUOTED: Final = re.compile(f"'+[{_RISKY}]")
 
-_CONTROL: Final = r"[\x00-\x08\x0b-\x1f\x7f]"
-_CODE: Final = r"\\x(0[0-8b-f]|1[0-9a-f]|7f|5c)"
+_CONTROL: Final = r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]"
+_CODE: Final = r"\\(?:x(0[0-8b-f]|1[0-9a-f]|7f|5c)|u(d[89a-f][0-9a-f]{2}|fff[ef]))"
 _TO_SHOW: Final = re.compile(rf"{_CONTROL}|\\(?={_CODE[2:]})")
 _SHOWN: Final = re.compile(_CODE)
 
@@ -30,15 +34,22 @@ def escape_cell(text: str) -> str:
     return f"'{text}" if _TO_QUOTE.match(text) else text
 
 
+def escape_typed(text: str) -> str:
+    """Make a text fit for a cell that is typed as text; `unescape_cell` brings it back."""
+    text = _TO_SHOW.sub(_show, text)
+    return f"'{text}" if _QUOTED.match(text) else text
+
+
 def unescape_cell(cell: str) -> str:
-    """Give the text that `escape_cell` made the cell from."""
+    """Give the text that `escape_cell` or `escape_typed` made the cell from."""
     text = cell[1:] if _QUOTED.match(cell) else cell
     return _SHOWN.sub(_unshow, text)
 
 
 def _show(found: re.Match[str]) -> str:
-    return f"\\x{ord(found[0]):02x}"
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def _unshow(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16))
+    return chr(int(found[1] or found[2], 16))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -50,6 +51,7 @@ class StubCaptioner:
             name="tiny", search="", architecture="attention", language="en"
         )
         self.asked = 0
+        self.accent = ""  # of another captioner
 
     def loaded(self, folder: str, **search: Any) -> "StubCaptioner":
         """Stand in for Captioner.load."""
@@ -59,7 +61,8 @@ class StubCaptioner:
     def caption(self, features: np.ndarray) -> "list[Caption]":
         """Caption features (photos, 8, 8, 2048)."""
         self.asked += len(features)
-        return [spelled(grid) for grid in features]
+        said = [spelled(grid) for grid in features]
+        return [replace(each, text=each.text + self.accent) for each in said]
 
 
 def spelled(grid: np.ndarray) -> "Caption":

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from manifests.record import LanguageCaption, Record, Status
+from manifests.review import Offer, Review, ReviewStatus
 
 PLAIN = Record(
     path="2019/dog.jpg",
@@ -85,6 +86,19 @@ def language_captions(language: str) -> st.SearchStrategy[LanguageCaption]:
     return st.builds(LanguageCaption, st.just(language), TEXTS, confidence, TEXTS)
 
 
+def reviews(language: str) -> st.SearchStrategy[Review]:
+    """Draw what a person has said in a language."""
+    status = st.sampled_from(ReviewStatus)
+    return st.builds(
+        Review, st.just(language), status, st.none() | TEXTS, TEXTS, TEXTS, TEXTS, TEXTS
+    )
+
+
+def offers(language: str) -> st.SearchStrategy[Offer]:
+    """Draw words that are offered in a language."""
+    return st.builds(Offer, st.just(language), TEXTS, TEXTS)
+
+
 @st.composite
 def records(draw: st.DrawFn) -> Record:
     """Draw one record with odd text in every place that takes text."""
@@ -105,6 +119,9 @@ def records(draw: st.DrawFn) -> Record:
         size=draw(INT64),
         mtime_ns=draw(INT64),
         languages=tuple(draw(language_captions(name)) for name in draw(LANGUAGES)),
+        language=draw(st.sampled_from([None, "", "en", "ko"])),
+        reviews=tuple(draw(reviews(name)) for name in draw(LANGUAGES)),
+        offers=tuple(draw(offers(name)) for name in draw(LANGUAGES)),
         **texts,
     )
 

@@ -10,9 +10,11 @@ from hypothesis import given
 from manifests.csv_view import COLUMNS, columns_with, csv_sha256, write_csv
 from manifests.durable import sha256_file
 from manifests.record import LanguageCaption, Record, Status, languages_of, sort_key
+from manifests.review import digest
 from manifests.text import unescape_cell
 from tests.manifests.examples import PLAIN, RECORD_LISTS, names, record, with_files
 
+NOTHING = digest("")
 FAILED = record(
     b"a.jpg",
     **dict.fromkeys(("caption", "confidence", "log_prob", "photo_id", "captioner", "decode")),
@@ -36,12 +38,15 @@ def rows(path):
 def test_the_whole_file_to_the_byte(path):
     write_csv(path, [record(b"dog \xed\x95\x9c.jpg"), FAILED], None)
     assert path.read_bytes().decode("utf-8") == (
-        '\ufeff"path","caption","status","confidence","alternatives","log_prob","photo_id",'
-        '"captioner","decode","width","height","format","frames","taken_at","error","size"\r\n'
-        '"a.jpg","","truncated","","","","","","","","","","","","cut ""short""","123456"\r\n'
-        '"dog 한.jpg","a dog runs on the beach","captioned","0.750","a dog on the beach | a dog",'
+        '\ufeff"path","caption","caption_human","review_status","reviewer","notes","suggestion",'
+        '"status","confidence","alternatives","log_prob","photo_id","captioner","decode","width",'
+        '"height","format","frames","taken_at","error","size","base"\r\n'
+        '"a.jpg","","","unreviewed","","","","truncated","","","","","","","","","","","",'
+        f'"cut ""short""","123456",".unreviewed.{NOTHING}.{NOTHING}"\r\n'
+        '"dog 한.jpg","a dog runs on the beach","","unreviewed","","","","captioned","0.750",'
+        '"a dog on the beach | a dog",'
         f'"-4.500","{"ab" * 32}","flickr8k@12ab","beam 3","4000","3000","JPEG","1",'
-        '"2019-05-01T10:00:00","","123456"\r\n'
+        f'"2019-05-01T10:00:00","","123456",".unreviewed.{digest(PLAIN.caption)}.{NOTHING}"\r\n'
     )
 
 
@@ -71,7 +76,7 @@ def test_each_language_stands_beside_the_caption(path):
     )
     write_csv(path, [record(b"a.jpg", caption="A dog.", languages=both), record(b"b.jpg")], None)
     table = pd.read_csv(path, keep_default_na=False)
-    first = "path caption caption_en confidence_en caption_ko confidence_ko status"
+    first = "path caption caption_en confidence_en caption_ko confidence_ko caption_human"
     assert list(table.columns[:7]) == first.split()
     assert table.loc[0, "caption_ko"] == "개가 달린다."
     assert list(table["confidence_ko"]) == ["0.250", ""]
@@ -151,8 +156,7 @@ def test_a_failed_write_leaves_the_edited_file_alone(path):
     assert names(path.parent) == [path.name]
 
 
-def test_only_raw_path_and_date_are_left_out():
-    every = [field.name for field in fields(Record)]
-    assert list(COLUMNS) == [
-        name for name in every if name not in ("raw_path", "mtime_ns", "languages")
-    ]
+def test_only_what_is_for_programs_alone_is_left_out():
+    left_out = {"raw_path", "mtime_ns", "languages", "language", "reviews", "offers"}
+    people = {"caption_human", "review_status", "reviewer", "notes", "suggestion", "base"}
+    assert {*COLUMNS} - people == {field.name for field in fields(Record)} - left_out

@@ -167,7 +167,7 @@ def test_another_programs_parquet_is_refused(path):
 
 
 def test_a_newer_manifest_is_refused(path):
-    schema = SCHEMA.with_metadata({b"photo_captions.schema": b"4", b"photo_captions.archive": b""})
+    schema = SCHEMA.with_metadata({b"photo_captions.schema": b"5", b"photo_captions.archive": b""})
     pq.write_table(schema.empty_table(), path)
     with pytest.raises(ManifestError, match=r"manifest\.parquet: .*newer version"):
         read_records(path)

@@ -25,6 +25,7 @@ def test_columns_stand_in_the_reviewers_order():
     assert " ".join(field.name for field in fields(Record)) == (
         "path caption status confidence alternatives log_prob photo_id captioner decode width"
         " height format frames taken_at error raw_path size mtime_ns languages"
+        " language reviews offers"
     )
 
 

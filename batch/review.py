@@ -1,0 +1,153 @@
+"""Sheets to review in: an archive's rows as a person is to see them, doubt first."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from joblib import Parallel, delayed
+from manifests.groups import Groups, read_groups
+from manifests.spreadsheet import PICTURE_PIXELS, Picture, write_workbooks
+from tqdm import tqdm
+
+from batch.captioned import Captioned
+from batch.damage import PhotoError
+from batch.encode import THREADS
+from batch.errors import ArchiveError
+from batch.lock import locked
+from batch.sample import doubt_first
+from manifests.durable import write_json
+from manifests.journal import FOLDER
+from manifests.record import Record, Status
+from manifests.review import ReviewStatus, SheetRow
+
+SHEETS = "review"
+"""The folder of the sheets, within that of the results."""
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """The sheets that were written, and what became of older ones that a person has edited."""
+
+    paths: tuple[str, ...]
+    rows: int
+    set_aside: tuple[str, ...]
+
+    def __str__(self) -> str:
+        more = f" and {len(self.paths) - 1} more" if self.paths[1:] else ""
+        kept = f"; edited sheets are kept as {', '.join(self.set_aside)}" if self.set_aside else ""
+        return f"{self.rows:,} rows to review: {self.paths[0]}{more}{kept}"
+
+
+def sheet_rows(found: Captioned, language: str = "", *, all_rows: bool = False) -> list[SheetRow]:
+    """Give an archive's rows to review captions of one language in, doubt first.
+
+    language: as BCP 47; without one, each row's own. Of near-duplicates only the first is given,
+    which speaks for the others, unless `all_rows` asks for all; photos that are gone are left out.
+    Raises ArchiveError where no row has a caption in the language, ManifestError where the groups
+    of near-duplicates are damaged.
+    """
+    known = {each for record in found.records for each in _languages(record)}
+    if language and language not in known:
+        raise ArchiveError(
+            f"{found.out} has no captions in {language!r}; it has {', '.join(sorted(known))}"
+        )
+    groups = read_groups(Path(found.out, FOLDER))
+    there = [record for record in found.records if record.status is not Status.MISSING]
+    paths = {record.photo_id or "": record.path for record in reversed(there)}
+    rows = [
+        _row(record, language or record.language or "", _leader(record, groups, paths))
+        for record in there
+    ]
+    return doubt_first(row for row in rows if all_rows or not _is_spoken_for(row))
+
+
+def _languages(record: Record) -> set[str]:
+    return {each.language for each in record.languages} | {record.language or ""}
+
+
+def _leader(record: Record, groups: Groups, paths: Mapping[str, str]) -> str:
+    """Give the path of the first photo of a photo's group, where that is there."""
+    return paths.get(groups.leader(record.photo_id or "") or "", "")
+
+
+def _is_spoken_for(row: SheetRow) -> bool:
+    """Tell whether another photo of its group stands in the sheet for it."""
+    return row.group not in ("", row.path) and row.review_status is ReviewStatus.UNREVIEWED
+
+
+def _row(record: Record, language: str, group: str) -> SheetRow:
+    review, offer = record.review_in(language), record.offer_in(language)
+    machine = record.said_in(language) or ""
+    own = language == record.language
+    said = next((each for each in record.languages if each.language == language), None)
+    return SheetRow(
+        path=record.path,
+        photo_id=record.photo_id or "",
+        language=language,
+        caption=(review and review.caption) or (offer and offer.caption) or machine,
+        machine=machine,
+        suggestion=str(offer or ""),
+        alternatives=record.alternatives if own else (),
+        confidence=said.confidence if said else record.confidence if own else None,
+        review_status=review.status if review else ReviewStatus.UNREVIEWED,
+        reviewer=review.reviewer if review else "",
+        notes=review.notes if review else "",
+        status=str(record.status),
+        group=group,
+    )
+
+
+def write_sheets(found: Captioned, rows: Sequence[SheetRow], name: str = "review") -> Sheets:
+    """Write rows as workbooks with pictures into the folder `review` of the results.
+
+    Sheets of the same name are replaced; one that a person has edited is kept under another name.
+    Raises LockedError.
+    """
+    folder = Path(found.out, SHEETS)
+    with locked(found.out):
+        folder.mkdir(exist_ok=True)
+        known = _known(folder)
+        written = write_workbooks(folder, name, rows, _pictures(found, rows), known)
+        write_json(folder / "written.json", sorted({*known, *(each.sha256 for each in written)}))
+    aside = tuple(each.set_aside for each in written if each.set_aside)
+    return Sheets(tuple(str(each.path) for each in written), len(rows), aside)
+
+
+def _known(folder: Path) -> list[str]:
+    """Read the digests of the sheets that were written before."""
+    try:
+        return list(json.loads((folder / "written.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return []  # then every sheet counts as edited, and is kept
+
+
+def _pictures(found: Captioned, rows: Sequence[SheetRow]) -> Picture:
+    """Give what gives each row's picture, in the order of the rows; they are made ahead."""
+    records = {(record.path, record.photo_id or ""): record for record in found.records}
+
+    def made(row: SheetRow) -> tuple[SheetRow, bytes | None]:
+        try:
+            return row, found.picture(records[row.path, row.photo_id], PICTURE_PIXELS)
+        except PhotoError:
+            return row, None
+
+    ahead: Iterator[tuple[SheetRow, bytes | None]] = iter(
+        tqdm(
+            Parallel(THREADS, backend="threading", return_as="generator")(
+                delayed(made)(row) for row in rows
+            ),
+            total=len(rows),
+            desc="pictures",
+            unit="photo",
+            disable=None,
+        )
+    )
+
+    def picture(row: SheetRow) -> bytes | None:
+        theirs, jpeg = next(ahead)
+        if theirs is not row:
+            raise ValueError(f"{row.path}: its picture was asked for out of turn")
+        return jpeg
+
+    return picture

@@ -1,0 +1,112 @@
+"""What people bring back: a review sheet or view of ours, after whatever they did to it.
+
+The kind is told by the content, not by the name: XLSX, ODS, or CSV in several encodings. Rows may
+be sorted, filtered or deleted, columns moved, deleted or added. Nothing is evaluated, followed or
+opened besides the file itself: cells are texts.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from manifests.csv_cells import csv_rows
+from manifests.errors import ManifestError
+from manifests.ods_cells import ods_sheets
+from manifests.package import SAVE_ANEW, open_package
+from manifests.review import Correction
+from manifests.sheet import column_name, rejoined
+from manifests.text import unescape_cell
+from manifests.xlsx_cells import xlsx_sheets
+
+Rows = Iterable[tuple[int, Sequence[str]]]
+
+_MOST_BYTES: Final = 2**29
+_HEAD: Final = 20  # rows in which the header may stand: people put titles above it
+_KEYS: Final = frozenset({"path", "photo_id"})
+_ZIP: Final = b"PK\x03\x04"
+_OLD_OFFICE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
+
+
+def read_corrections(path: Path) -> list[Correction]:
+    """Read the rows of a file that a person brings back; blank ones are left out.
+
+    Of several sheets, the first with a column `path` or `photo_id` counts. Formulas are read as
+    their text; numbers, dates and so on as text near to what was typed. Raises ManifestError where
+    the file can't be read, or has no such column, or two of one name.
+    """
+    data = _read(path)
+    for rows in _sheets(path, data):
+        numbered = iter(rows)
+        header = _header(numbered)
+        if header:
+            return list(_corrections(_checked(path, header), numbered))
+    raise ManifestError(
+        path, "no column is named path or photo_id", "Keep the header of the sheet as it was made"
+    )
+
+
+def _read(path: Path) -> bytes:
+    """Read the file once, so that what is judged is what is parsed."""
+    try:
+        if not path.is_file():
+            problem = "is a folder" if path.is_dir() else "is no file"
+            raise ManifestError(path, problem, "Give a review sheet: XLSX or CSV")
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise ManifestError(path, f"can't be read ({error.strerror})", "Check it") from error
+    if len(data) > _MOST_BYTES:
+        raise ManifestError(path, f"is larger than {_MOST_BYTES} bytes", "Split it")
+    if not data.strip():
+        raise ManifestError(path, "is empty", "Give a review sheet: XLSX or CSV")
+    return data
+
+
+def _sheets(path: Path, data: bytes) -> Iterator[Rows]:
+    if data.startswith(_OLD_OFFICE):
+        problem = "is an old Excel file (.xls), or one with a password"
+        raise ManifestError(path, problem, SAVE_ANEW)
+    if not data.startswith(_ZIP):
+        return iter([csv_rows(path, data, _is_header)])
+    with open_package(path, data) as package:
+        names = set(package.namelist())
+    if "xl/workbook.xml" in names:
+        return xlsx_sheets(path, data)
+    if "content.xml" in names:
+        return ods_sheets(path, data)
+    raise ManifestError(path, "is a ZIP file that holds no spreadsheet", SAVE_ANEW)
+
+
+def _header(rows: Iterator[tuple[int, Sequence[str]]]) -> list[str]:
+    """Go on to the header, and give its columns' names; an empty list where there is none."""
+    found = next((cells for _, cells in islice(rows, _HEAD) if _is_header(cells)), ())
+    return [_name(cell) for cell in found]
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    return not _KEYS.isdisjoint(map(_name, cells))
+
+
+def _name(cell: str) -> str:
+    return column_name(unescape_cell(cell))
+
+
+def _checked(path: Path, names: list[str]) -> list[str]:
+    """Raise ManifestError where two columns have one name: which one counts can't be known."""
+    twice = [name for name, count in Counter(names).items() if name and count > 1]
+    if twice:
+        raise ManifestError(
+            path, f"two columns are named {twice[0]!r}", "Rename or delete the one not meant"
+        )
+    return names
+
+
+def _corrections(names: list[str], rows: Rows) -> Iterator[Correction]:
+    for line, cells in rows:
+        found = {name: cell for name, cell in zip(names, cells, strict=False) if name}
+        if any(cell.strip() for cell in found.values()):
+            # A row may end early: programs leave out empty cells at its end.
+            whole = rejoined(dict.fromkeys(filter(None, names), "") | found)
+            yield Correction(line, {name: unescape_cell(cell) for name, cell in whole.items()})

@@ -1,0 +1,247 @@
+"""The journal of reviews: everything that people have said, in files that are only ever added.
+
+    reviews/000001-1f0c9a3e5b7d4a21.jsonl
+
+A file is one deed (a merge, an undo, a run that found photos moved): a line that says what it was,
+then a line for each thing said. The name holds the digest of the content: a damaged file is told,
+never believed. What stands is worked out from all files in their order, as in a ledger; nothing
+that a manifest loses is lost here, and nothing is ever written over.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from manifests.durable import atomic_write, remove_leftovers
+from manifests.errors import ManifestError
+from manifests.review import Offer, Review, ReviewStatus
+
+FOLDER: Final = "reviews"
+VERSION: Final = 1
+MERGE: Final = "merge"
+UNDO: Final = "undo"
+RUN: Final = "run"
+
+
+class Place(NamedTuple):
+    """Where a photo is, and which: the bytes of its path, and the SHA-256 of its own."""
+
+    raw_path: bytes
+    photo_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A person's decision on a photo."""
+
+    place: Place
+    review: Review
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Words that could not be taken, since a person's stand there already."""
+
+    place: Place
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What was said of a photo goes on at another place: it was moved, or written into."""
+
+    place: Place
+    to: Place
+
+
+Entry: TypeAlias = Said | Offered | Moved
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One file of the journal."""
+
+    number: int
+    kind: str
+    at: str  # UTC, ISO 8601
+    source: str  # the name of the file that was merged
+    undoes: int | None
+    entries: tuple[Entry, ...]
+
+
+@dataclass
+class Reviews:
+    """What stands, by place and language."""
+
+    decided: dict[Place, dict[str, Review]] = field(default_factory=lambda: defaultdict(dict))
+    offered: dict[Place, dict[str, Offer]] = field(default_factory=lambda: defaultdict(dict))
+    sources: dict[tuple[Place, str], str] = field(default_factory=dict)  # where a decision is from
+    known: dict[tuple[Place, str], str] = field(default_factory=dict)  # when it was last spoken of
+
+    def take(self, entry: Entry, source: str) -> None:
+        """Add what a deed says."""
+        match entry:
+            case Said(place, review):
+                self.decided[place][review.language] = review
+                self.offered[place].pop(review.language, None)
+                self.sources[place, review.language] = source
+            case Offered(place, offer):
+                self.offered[place][offer.language] = offer
+            case Moved(place, to):
+                for language in self.decided.get(place, {}):
+                    self.sources[to, language] = self.sources.pop((place, language), "")
+                self.decided[to] |= self.decided.pop(place, {})
+                self.offered[to] |= self.offered.pop(place, {})
+
+    def note(self, deed: Deed) -> None:
+        """Note down what was ever spoken of, undone or not: a manifest does not bring it back."""
+        for entry in deed.entries:
+            place = entry.to if isinstance(entry, Moved) else entry.place
+            for language in _languages(entry, self.decided.get(entry.place, {})):
+                self.known[place, language] = max(deed.at, self.known.get((place, language), ""))
+
+
+def _languages(entry: Entry, decided: Mapping[str, Review]) -> Iterable[str]:
+    match entry:
+        case Said(_, review):
+            return [review.language]
+        case Offered():
+            return []
+    return list(decided)
+
+
+class Journal:
+    """The journal in the folder of a run's results. Hold the folder's lock to write."""
+
+    def __init__(self, out: str | Path) -> None:
+        self.folder = Path(out, FOLDER)
+
+    def deeds(self) -> list[Deed]:
+        """Read all files. Raises ManifestError where one is damaged, missing or a newer version's.
+
+        Also OSError where the disk fails: then nothing must be written.
+        """
+        paths = sorted(self.folder.glob("[0-9]*.jsonl")) if self.folder.is_dir() else []
+        deeds = [_read(path) for path in paths]
+        for expected, (deed, path) in enumerate(zip(deeds, paths, strict=True), 1):
+            if deed.number != expected:
+                raise ManifestError(
+                    path,
+                    f"number {expected} of the journal is missing or there twice",
+                    "Put back the folder reviews from a copy",
+                )
+        return deeds
+
+    def read(self) -> Reviews:
+        """Work out what stands."""
+        return stand(self.deeds())
+
+    def append(
+        self, kind: str, entries: Sequence[Entry], *, source: str = "", undoes: int | None = None
+    ) -> Path:
+        """Add a file; returns its path."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.folder)
+        number = len(self.deeds()) + 1
+        head = {
+            "photo_captions.reviews": VERSION,
+            "kind": kind,
+            "at": now(),
+            "source": source,
+            "undoes": undoes,
+        }
+        lines = [head, *map(_line, entries)]
+        # Lone surrogates of odd names are written as JSON escapes, and come back.
+        data = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        path = self.folder / f"{number:06d}-{_digest(data)}.jsonl"
+        with atomic_write(path) as handle:
+            handle.write(data)
+        return path
+
+
+def stand(deeds: Sequence[Deed]) -> Reviews:
+    """Work out what stands after deeds in their order; those that were undone count as not done."""
+    undone = {deed.undoes for deed in deeds}
+    found = Reviews()
+    for deed in deeds:
+        found.note(deed)
+        if deed.number not in undone:
+            for entry in deed.entries:
+                found.take(entry, deed.source)
+    return found
+
+
+def last_merge(deeds: Sequence[Deed]) -> Deed | None:
+    """Give the last merge that was not undone."""
+    undone = {deed.undoes for deed in deeds}
+    return next((d for d in reversed(deeds) if d.kind == MERGE and d.number not in undone), None)
+
+
+def now() -> str:
+    """Give the time in UTC, fine enough to tell one deed from the next."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _read(path: Path) -> Deed:
+    data = path.read_bytes()
+    number, _, digest = path.stem.partition("-")
+    try:
+        if digest != _digest(data):
+            raise ValueError("it is not what was written")
+        head, *lines = (json.loads(line) for line in data.splitlines())
+        version = head["photo_captions.reviews"]
+        if version > VERSION:
+            raise ManifestError(
+                path, f"a newer version of this program wrote it ({version})", "Update the program"
+            )
+        entries = tuple(map(_entry, lines))
+        return Deed(int(number), head["kind"], head["at"], head["source"], head["undoes"], entries)
+    except (ValueError, LookupError, TypeError) as error:
+        raise ManifestError(
+            path,
+            f"the journal of reviews is damaged ({error})",
+            "Put back a copy of it: no corrections are written while it is not whole",
+        ) from error
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    line: dict[str, Any] = {"is": type(entry).__name__.lower(), **_place(entry.place)}
+    match entry:
+        case Said(_, review):
+            line |= asdict(review)
+        case Offered(_, offer):
+            line |= asdict(offer)
+        case Moved(_, to):
+            line["to"] = _place(to)
+    return line
+
+
+def _place(place: Place) -> dict[str, str]:
+    path = place.raw_path.decode("utf-8", "surrogateescape")
+    return {"path": path, "photo_id": place.photo_id}
+
+
+def _entry(line: dict[str, Any]) -> Entry:
+    kind = line.pop("is")
+    place = _place_of(line)
+    match kind:
+        case "said":
+            return Said(place, Review(**line | {"status": ReviewStatus(line["status"])}))
+        case "offered":
+            return Offered(place, Offer(**line))
+        case "moved":
+            return Moved(place, _place_of(line["to"]))
+    raise ValueError(f"no entry of a journal: {kind}")
+
+
+def _place_of(line: dict[str, Any]) -> Place:
+    return Place(line.pop("path").encode("utf-8", "surrogateescape"), line.pop("photo_id"))
