@@ -20,8 +20,8 @@ from batch.lock import locked
 from batch.results import Results
 from batch.summary import Summary
 from batch.taking_in import Photos, Wanted, find_photos, take_in
-from manifests.foreign import Columns, Readers, Said, Unread
-from manifests.foreign_files import read_captions
+from manifests.foreign import Columns, Said, Unread
+from manifests.foreign_files import ReadXmp, read_captions
 from manifests.path_match import Matcher
 
 MAX_CAPTION = 10_000  # letters; a spreadsheet's cell holds 32,767
@@ -41,10 +41,11 @@ class Source:
     dry_run: bool = False
 
 
-def import_captions(archive: str | None, out: str, source: Source, readers: Readers) -> Imported:
+def import_captions(archive: str | None, out: str, source: Source, read_xmp: ReadXmp) -> Imported:
     """Take in what another captioner wrote; the same again changes nothing.
 
-    archive: the photos' folder; None: that of the manifest in `out`. Raises ArchiveError where
+    archive: the photos' folder; None: that of the manifest in `out`; read_xmp: what reads sidecars.
+    Raises ArchiveError where
     names mean nothing or results would land among the photos, ManifestError where a file cannot be
     used, LockedError where another run writes to `out`.
     """
@@ -52,7 +53,7 @@ def import_captions(archive: str | None, out: str, source: Source, readers: Read
     _check(archive, out, source)
     results = Results(out, archive)
     imported = Imported(source.name, str(results.csv), dry_run=source.dry_run)
-    said = _read(source, readers, imported)
+    said = _read(source, read_xmp, imported)
     if source.dry_run:
         results.claim(moved=False)
         found = find_photos(archive, results.read())
@@ -92,10 +93,10 @@ def _check(archive: str, out: str, source: Source) -> None:
         raise ArchiveError(f"there is no {source.path!r}; give FROM= a file or folder of captions")
 
 
-def _read(source: Source, readers: Readers, imported: Imported) -> list[Said]:
+def _read(source: Source, read_xmp: ReadXmp, imported: Imported) -> list[Said]:
     images = Path(source.images) if source.images else None
     said = []
-    for each in read_captions(Path(source.path), source.columns, readers, images):
+    for each in read_captions(Path(source.path), source.columns, read_xmp, images):
         if isinstance(each, Unread):
             imported.unread.append(each)
         elif why := _wrong(each):

@@ -4,7 +4,7 @@ Nothing here looks at the photos: whose caption it is, is found later, among our
 that cannot be used at all raises ManifestError; a row that cannot is told as `Unread`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from manifests.corrections import read_corrections
 from manifests.errors import ManifestError
 from manifests.json_rows import json_lines
-from manifests.review import Correction
+from manifests.sheet import column_name
 
 PATHS: Final = (
     *("path", "file", "filename", "file_name", "filepath", "file_path"),
@@ -65,19 +66,6 @@ class Columns:
     caption: str | None = None
 
 
-@dataclass(frozen=True)
-class Readers:
-    """What reads spreadsheets and sidecars.
-
-    table: gives a file's rows, texts unescaped, with the names of columns in small letters; it is
-    told names of which the header has one at least, and raises ManifestError.
-    xmp: gives a sidecar's captions by language, `x-default` included; raises ValueError.
-    """
-
-    table: Callable[[Path, Collection[str]], Iterable[Correction]]
-    xmp: Callable[[bytes], Mapping[str, str]]
-
-
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """The columns of a source, by their own names."""
@@ -89,10 +77,10 @@ class _Layout:
     confidence: str | None
 
 
-def read_table_rows(path: Path, columns: Columns, readers: Readers) -> Found:
+def read_table(path: Path, columns: Columns) -> Found:
     """Read a CSV or XLSX file: a photo and its caption a row, columns known by their names."""
-    keys = {_plain(columns.path)} if columns.path else {*PATHS, *_IDENTITIES, "url"}
-    for row in readers.table(path, keys):
+    asked = {column_name(name) for name in (columns.path, columns.caption) if name}
+    for row in read_corrections(path, asked or {*PATHS, *CAPTIONS, *_IDENTITIES}):
         layout = _layout(path, tuple(row.cells), columns)
         yield from _said(row.cells, layout, f"row {row.line}")
 
@@ -134,10 +122,10 @@ def _column(
 ) -> str | None:
     if asked is not None:
         for name in names:
-            if _plain(name) == _plain(asked):
+            if column_name(name) == column_name(asked):
                 return name
         raise _unknown(path, names, f"has no column {asked!r}", setting)
-    found = [name for name in names if _plain(name) in known]
+    found = [name for name in names if column_name(name) in known]
     if len(found) > 1:
         text = f"has several columns that may be meant: {', '.join(found)}"
         raise _unknown(path, names, text, setting)
@@ -150,11 +138,7 @@ def _unknown(path: Path, names: Sequence[str], problem: str, setting: str) -> Ma
 
 
 def _first(names: Sequence[str], known: Sequence[str]) -> str | None:
-    return next((name for name in names if _plain(name) in known), None)
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
+    return next((name for name in names if column_name(name) in known), None)
 
 
 def _said(row: Mapping[str, Any], layout: _Layout, where: str) -> Found:

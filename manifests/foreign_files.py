@@ -1,7 +1,7 @@
 """Captions of others that come as COCO's JSON, or as a small file beside each photo."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,14 +10,16 @@ from manifests.foreign import (
     Columns,
     Found,
     Named,
-    Readers,
     Said,
     Unread,
     read_json_lines,
     read_object,
-    read_table_rows,
+    read_table,
 )
 from manifests.json_rows import json_file, read_whole
+
+ReadXmp = Callable[[bytes], Mapping[str, str]]
+"""Gives a sidecar's captions by language, `x-default` among them; raises ValueError."""
 
 _TABLES: Final = (".csv", ".tsv", ".xlsx")
 _LINES: Final = (".jsonl", ".ndjson")
@@ -26,7 +28,7 @@ _MAX_XMP: Final = 1 << 24
 
 
 def read_captions(
-    source: Path, columns: Columns, readers: Readers, images: Path | None = None
+    source: Path, columns: Columns, read_xmp: ReadXmp, images: Path | None = None
 ) -> Found:
     """Read what another captioner wrote, a file or a folder; by its name's ending.
 
@@ -35,9 +37,9 @@ def read_captions(
     """
     ending = source.suffix.lower()
     if source.is_dir():
-        return _read_tree(source, readers)
+        return _read_tree(source, read_xmp)
     if ending in _TABLES:
-        return read_table_rows(source, columns, readers)
+        return read_table(source, columns)
     if ending in _LINES:
         return read_json_lines(source, columns)
     if ending == ".json":
@@ -121,11 +123,11 @@ def _language(row: Mapping[str, Any]) -> str:
     return language if isinstance(language, str) else ""
 
 
-def _read_tree(folder: Path, readers: Readers) -> Found:
+def _read_tree(folder: Path, read_xmp: ReadXmp) -> Found:
     """Read the `.txt` and `.xmp` files of a folder and those below; links are not followed."""
     for relative in _files(folder):
         try:
-            said = _in_file(folder / relative, readers)
+            said = _in_file(folder / relative, read_xmp)
         except ManifestError as error:
             yield Unread(relative, error.problem)
         except ValueError as error:
@@ -134,11 +136,11 @@ def _read_tree(folder: Path, readers: Readers) -> Found:
             yield from _beside(relative, relative[:-4], said)
 
 
-def _in_file(path: Path, readers: Readers) -> Mapping[str, str]:
+def _in_file(path: Path, read_xmp: ReadXmp) -> Mapping[str, str]:
     if path.is_symlink():
         raise ValueError("is a link, which is not followed")
     if path.suffix.lower() == ".xmp":
-        return readers.xmp(read_whole(path, _MAX_XMP))
+        return read_xmp(read_whole(path, _MAX_XMP))
     return {"": _words(read_whole(path, _MAX_TXT))}
 
 

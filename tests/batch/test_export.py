@@ -115,9 +115,8 @@ def test_two_photos_never_share_a_txt(captioned, tmp_path):
         row(b"B.jpg", APPROVED),
         row(b"b.png", APPROVED),
     ]
-    rows += [row(b"c.jpg", APPROVED), row(b"c.nef", status=None)]
-    rows[-1] = row(b"c.nef", caption=None)
-    rows[-1] = record(b"c.nef", caption=None, status=Status.UNSUPPORTED, captioner=None)
+    rows += [row(b"c.jpg", APPROVED)]
+    rows += [record(b"c.nef", caption=None, status=Status.UNSUPPORTED, captioner=None)]
     summary = export_captions(captioned(rows), Export("txt", str(tmp_path / "to")))
     assert set(texts_in(tmp_path / "to")) == {"c.txt"}
     assert summary.photos == 1
@@ -220,10 +219,9 @@ def test_photos_that_no_program_could_open_are_left_out_and_told(captioned, tmp_
         row(b"/etc/a.jpg", APPROVED),
         row(b"../b.jpg", APPROVED),
         row(b"caf\xe9.jpg", APPROVED),
-        row(b"gone.jpg", APPROVED, status=Status.MISSING) if False else row(b"ok.jpg", APPROVED),
+        row(b"ok.jpg", APPROVED),
         row(b"https://example.org/c.jpg", APPROVED),
     ]
-    before = set(tmp_path.rglob("*"))
     summary = export_captions(captioned(rows), Export("imagefolder"))
     (line,) = lines_of(tmp_path / "out/export/imagefolder/metadata.jsonl")
     assert line["file_name"] == "ok.jpg"
@@ -232,7 +230,6 @@ def test_photos_that_no_program_could_open_are_left_out_and_told(captioned, tmp_
     names = {os.fsencode(path.name) for path in (tmp_path / "out/export/txt").rglob("*.txt")}
     assert names == {b"caf\xe9.txt", b"ok.txt"}
     assert not (tmp_path / "out" / "b.txt").exists()
-    assert before
     everything = lines_of(export_path(captioned(rows), "jsonl", tmp_path))
     assert len(everything) == 5
     assert everything[2]["raw_path"] == "caf%E9.jpg"
@@ -260,7 +257,7 @@ BOTH = record(
 
 
 def test_one_caption_a_photo_needs_a_language_where_there_are_several(captioned, tmp_path):
-    with pytest.raises(ArchiveError, match="en and ko.*LANGUAGE="):
+    with pytest.raises(ArchiveError, match=r"en and ko.*LANGUAGE="):
         export_captions(captioned([BOTH]), Export("txt"))
     export_captions(captioned([BOTH]), Export("txt", language="ko"))
     assert texts_in(tmp_path / "out/export/txt") == {"a.txt": "강아지\n"}

@@ -1,7 +1,5 @@
 """What other captioners wrote is reviewed here: on its own photo, as a machine's, nothing lost."""
 
-import csv
-import io
 import json
 import os
 import subprocess
@@ -18,22 +16,19 @@ from batch.import_captions import Source, import_captions
 from batch.lock import locked
 from batch.pipeline import run
 from batch.results import Results
-from batch.summary import Summary
 from manifests.errors import ManifestError
-from manifests.foreign import Readers
+from manifests.manifest import write_records
 from manifests.record import LanguageCaption, Status
-from manifests.review import Correction, Review, ReviewStatus
+from manifests.review import Review, ReviewStatus
 from tests.batch.archives import state_of
 from tests.pictures import encoded, noise
 
 
-def table(path, keys):
-    """Stand in for the reader of spreadsheets."""
-    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
-    return [Correction(line, dict(row)) for line, row in enumerate(rows, 2)]
+def xmp(data):
+    """Stand in for the reader of sidecars."""
+    return {"x-default": data.decode(), "en": data.decode()}
 
 
-READERS = Readers(table, lambda data: {"x-default": data.decode(), "en": data.decode()})
 NAMES = ["2019/dog.png", "2019/바다.png", "2020/cat.png", "z.png"]
 
 
@@ -62,15 +57,14 @@ def jsonl(archive, rows, **more):
 
 def take(archive, path, name="florence", **more):
     return import_captions(
-        str(archive.root), str(archive.out), Source(str(path), name, **more), READERS
+        str(archive.root), str(archive.out), Source(str(path), name, **more), xmp
     )
 
 
 def edit(archive, change):
-    """Change the rows of the manifest."""
-    results = Results(str(archive.out), str(archive.root))
-    with results.noted(Summary("", "")):
-        results.commit(map(change, results.read().rows))
+    """Change the rows of the manifest, as if they had always been so."""
+    rows = [change(row) for row in archive.records.values()]
+    write_records(archive.out / "captions.parquet", rows, os.path.realpath(archive.root))
 
 
 def test_an_archive_that_was_never_captioned_gets_rows(album):
@@ -89,8 +83,8 @@ def test_an_archive_that_was_never_captioned_gets_rows(album):
 
 def test_no_network_is_loaded_for_it(album):
     program = (
-        "import sys; from batch.import_captions import *; from manifests.foreign import Readers\n"
-        "import_captions(*sys.argv[1:3], Source(sys.argv[3], 'x'), Readers(None, None))\n"
+        "import sys; from batch.import_captions import *\n"
+        "import_captions(*sys.argv[1:3], Source(sys.argv[3], 'x'), None)\n"
         "assert not {'tensorflow', 'keras'} & {*sys.modules}"
     )
     given = [str(album.root), str(album.out), str(jsonl(album, {NAMES[0]: "a dog"}))]
@@ -124,11 +118,20 @@ def test_two_captions_of_one_photo_are_one_and_an_alternative(captioned):
 
 
 def test_what_people_said_stays(captioned):
-    review = Review("en", ReviewStatus.EDITED, "a person's", "Kim")
+    review = Review("en", ReviewStatus.EDITED, "a person's", "Kim", at="2026-11-28T10:00:00Z")
     edit(captioned, lambda row: replace(row, reviews=(review,)))
     summary = take(captioned, jsonl(captioned, dict.fromkeys(NAMES, "a dog")))
     assert {row.reviews for row in captioned.records.values()} == {(review,)}
     assert summary.reviewed == 4
+
+
+def test_what_people_said_goes_along_with_a_photo_that_has_moved(captioned):
+    review = Review("en", ReviewStatus.APPROVED, "our words", "Kim", at="2026-11-28T10:00:00Z")
+    edit(captioned, lambda row: replace(row, reviews=(review,) if row.path == NAMES[0] else ()))
+    (captioned.root / NAMES[0]).rename(captioned.root / "moved.png")
+    take(captioned, jsonl(captioned, {"moved.png": "a dog"}))
+    assert captioned.records["moved.png"].reviews == (review,)
+    assert NAMES[0] not in captioned.records
 
 
 def test_a_caption_in_another_language_goes_beside_ours(captioned):
@@ -264,7 +267,7 @@ def test_a_photo_that_has_moved_is_one_row(captioned):
 def test_photos_out_of_reach_are_matched_by_their_rows(captioned, tmp_path):
     captioned.root.rename(tmp_path / "unplugged")
     path = jsonl(captioned, {NAMES[0]: "a dog"})
-    import_captions(None, str(captioned.out), Source(str(path), "florence"), READERS)
+    import_captions(None, str(captioned.out), Source(str(path), "florence"), xmp)
     assert captioned.captions[NAMES[0]] == "a dog"
     assert captioned.records[NAMES[1]].status is Status.CAPTIONED
 
@@ -341,7 +344,7 @@ def test_settings_that_mean_nothing_are_refused(album, tmp_path):
         take(album, album.root / "z.png")
     with pytest.raises(ArchiveError, match="OUT"):
         import_captions(
-            str(album.root), str(album.root / "out"), Source(str(jsonl(album, {})), "x"), READERS
+            str(album.root), str(album.root / "out"), Source(str(jsonl(album, {})), "x"), xmp
         )
 
 

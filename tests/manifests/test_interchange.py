@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from manifests.errors import ManifestError
-from manifests.foreign import Columns, Named, Readers, Said, Unread
+from manifests.foreign import Columns, Named, Said, Unread
 from manifests.foreign_files import read_captions
 from manifests.interchange import (
     HUMAN,
@@ -21,8 +21,7 @@ from manifests.interchange import (
     write_jsonl,
 )
 from manifests.record import LanguageCaption
-from manifests.review import Correction, Review, ReviewStatus
-from manifests.text import unescape_cell
+from manifests.review import Review, ReviewStatus
 from tests.manifests.examples import TEXTS, record, with_files
 
 ODD = ["바다/개.jpg", "\u1107\u1161.jpg", "a\nb.jpg", "=1+1.jpg", '🐕 "dog", x.jpg', "<script>.jpg"]
@@ -34,21 +33,11 @@ LINES = [
 MIXED = [*LINES, Line("m.jpg", 7, "a machine's", "ko", "git@imported", 0.5)]
 
 
-def table(path, keys):
-    """Stand in for the reader of spreadsheets."""
-    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
-    for line, row in enumerate(rows, 2):
-        yield Correction(line, {name.lower(): unescape_cell(row[name]) for name in row if name})
-
-
 def xmp(data):
     """Stand in for the reader of sidecars."""
     if not data.startswith(b"en:"):
         raise ValueError("is no XMP")
     return {"x-default": data[3:].decode(), "en": data[3:].decode()}
-
-
-READERS = Readers(table, xmp)
 
 
 def written(write, *given):
@@ -60,7 +49,7 @@ def written(write, *given):
 
 def read(path, columns=None, images=None):
     """Read a source back."""
-    return list(read_captions(path, columns or Columns(), READERS, images))
+    return list(read_captions(path, columns or Columns(), xmp, images))
 
 
 def wrote(tmp_path, name, data):
@@ -256,6 +245,17 @@ def test_an_image_that_is_listed_under_two_names_is_none(tmp_path):
     assert isinstance(found, Unread)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_tables_come_in_many_ways(tmp_path, encoding, separator):
+    rows = [["파일", "Image", "Text"], ["1", "바다/개.jpg", "개가, 달린다; \t'"]]
+    text = "\r\n".join(separator.join(f'"{cell}"' for cell in row) for row in rows)
+    path = wrote(tmp_path, "in.csv", text.encode(encoding))
+    (found,) = read(path)
+    assert (found.photo, found.where) == ("바다/개.jpg", "row 2")
+    assert found.captions == ("개가, 달린다; \t'",)
+
+
 @pytest.mark.parametrize(
     ("header", "asked", "why"),
     [
@@ -263,11 +263,11 @@ def test_an_image_that_is_listed_under_two_names_is_none(tmp_path):
         ("path,file_name,caption", {}, "path, file_name.*PATH_COLUMN="),
         ("path,words", {}, "its columns: path, words.*CAPTION_COLUMN="),
         ("name,caption", {}, "its columns: name, caption.*PATH_COLUMN="),
-        ("path,caption", {"caption": "said"}, "no column 'said'"),
+        ("path,caption", {"path": "path", "caption": "said"}, "no column 'said'"),
     ],
 )
 def test_columns_that_cannot_be_told_are_listed_with_the_setting(tmp_path, header, asked, why):
-    path = wrote(tmp_path, "in.csv", f"{header}\na.jpg,b,c\n")
+    path = wrote(tmp_path, "in.csv", f"{header}\n" + ",".join("abc"[: header.count(",") + 1]))
     with pytest.raises(ManifestError, match=why):
         read(path, Columns(**asked))
 
