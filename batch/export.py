@@ -4,16 +4,15 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import BinaryIO
 
 from batch.captioned import Captioned
-from batch.config import keep_out_of
+from batch.config import is_within, keep_out_of
 from batch.errors import ArchiveError
-from batch.exported import Changes, Ledger, write_beside, write_file
+from batch.exported import Exported, Ledger, write_beside, write_file
 from batch.leaving import Words, languages_leaving, words_in
-from batch.text import printable
 from manifests.interchange import (
     HUMAN,
     Line,
@@ -33,7 +32,6 @@ FILES: Mapping[str, Mapping[str, Writer]] = {
     "imagefolder-csv": {"metadata.csv": write_imagefolder_csv},
 }
 TARGETS = ("txt", *FILES, "jsonl")
-SHOWN = 20  # names of a list that are printed
 
 
 @dataclass(frozen=True)
@@ -45,48 +43,6 @@ class Export:
     beside: bool = False  # beside the photos, as a person has asked for
     include_machine: bool = False  # captions that nobody has reviewed, too
     language: str | None = None
-
-
-@dataclass
-class Exported:
-    """How an export went."""
-
-    place: str
-    photos: int = 0  # whose caption left
-    machine: int = 0  # of these, a machine's
-    changes: Changes = field(default_factory=Changes)
-    skipped: Counter[str] = field(default_factory=Counter)  # photos with a caption, by why not
-    examples: list[str] = field(default_factory=list)
-
-    def skip(self, record: Record, why: str) -> None:
-        """Note a photo whose caption cannot leave this way."""
-        self.skipped[why] += 1
-        if len(self.examples) < SHOWN:
-            self.examples.append(f"{record.path}: {why}")
-
-    def told(self) -> list[str]:
-        """Say what needs a look, a line each."""
-        changes = self.changes
-        lines = [f"left as it is, it is not ours or was changed: {each}" for each in changes.kept]
-        lines += [
-            f"set aside, it was not ours or was changed: {each}" for each in changes.set_aside
-        ]
-        lines += [f"cannot be written: {each}" for each in changes.failed]
-        return [printable(line) for line in [*self.examples, *lines[: 5 * SHOWN]]]
-
-    def __str__(self) -> str:
-        changes = self.changes
-        counts = [
-            (self.machine, "of them a machine's"),
-            (changes.written, "files written"),
-            (changes.unchanged, "files unchanged"),
-            (changes.removed, "removed"),
-            (len(changes.kept), "of others left as they are"),
-            (len(changes.failed), "files failed"),
-            *((number, f"left out: {why}") for why, number in sorted(self.skipped.items())),
-        ]
-        parts = [f"{number:,} {what}" for number, what in counts if number]
-        return f"{', '.join([f'{self.photos:,} captions', *parts])}: {printable(self.place)}"
 
 
 def export_captions(found: Captioned, asked: Export) -> Exported:
@@ -108,7 +64,7 @@ def export_captions(found: Captioned, asked: Export) -> Exported:
         return summary
     words = _all_words(found.records, asked, next(iter(languages), ""))
     if asked.to == "txt":
-        _write_txt(found, words, ledger, summary)
+        _write_txt(found, words, ledger, summary, beside=asked.beside)
     else:
         _write_files(FILES[asked.to], list(_lines(found, words, summary)), ledger, summary)
     return summary
@@ -195,16 +151,21 @@ def _write_txt(
     words: Iterable[tuple[int, Record, Words]],
     ledger: Ledger,
     summary: Exported,
+    *,
+    beside: bool,
 ) -> None:
     """Write a `.txt` for each photo; none where it would be read as another photo's as well."""
     claims = Counter(_folded(_txt_name(record)) for record in found.records if _is_there(record))
     wanted: dict[str, bytes] = {}
     sources = []
+    is_inside = cache(lambda folder: is_within(folder, found.archive))
     for _, record, said in words:
         name = _txt_name(record)
         why = _no_file(found, record)
         if not why and claims[_folded(name)] - _is_there(record):
             why = "two photos would share its .txt: rename one"
+        if not why and beside and not is_inside(os.path.dirname(f"{ledger.place}/{name}")):
+            why = "a link leads out of the archive there"
         if why:
             summary.skip(record, why)
         else:

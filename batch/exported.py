@@ -6,14 +6,20 @@ which stood there before, is told from our own.
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from batch.summary import COMPLETE, WITH_FAILURES
+from batch.text import printable
 from manifests.aside import keep_edits
 from manifests.durable import atomic_write, sha256_file, sha256_of, sync, write_json
+from manifests.record import Record
+
+SHOWN = 20  # problems that are told one by one
 
 Hashes = dict[str, list[str]]
 """The SHA-256 that each file may have where it is ours, by its path below the place."""
@@ -33,6 +39,53 @@ class Changes:
     def __add__(self, other: "Changes") -> "Changes":
         both = {name: value + getattr(other, name) for name, value in vars(self).items()}
         return Changes(**both)
+
+
+@dataclass
+class Exported:
+    """How an export went."""
+
+    place: str
+    photos: int = 0  # whose caption left
+    machine: int = 0  # of these, a machine's
+    changes: Changes = field(default_factory=Changes)
+    skipped: Counter[str] = field(default_factory=Counter)  # photos with a caption, by why not
+    examples: list[str] = field(default_factory=list)
+
+    def skip(self, record: Record, why: str) -> None:
+        """Note a photo whose caption cannot leave this way."""
+        self.skipped[why] += 1
+        if len(self.examples) < SHOWN:
+            self.examples.append(f"{record.path}: {why}")
+
+    @property
+    def exit_code(self) -> int:
+        """Say whether every caption that was to leave has left."""
+        return WITH_FAILURES if self.skipped or self.changes.failed else COMPLETE
+
+    def told(self) -> list[str]:
+        """Say what needs a look, a line each."""
+        changes = self.changes
+        lines = [f"left as it is, it is not ours or was changed: {each}" for each in changes.kept]
+        lines += [
+            f"set aside, it was not ours or was changed: {each}" for each in changes.set_aside
+        ]
+        lines += [f"cannot be written: {each}" for each in changes.failed]
+        return [printable(line) for line in [*self.examples, *lines[: 5 * SHOWN]]]
+
+    def __str__(self) -> str:
+        changes = self.changes
+        counts = [
+            (self.machine, "of them a machine's"),
+            (changes.written, "files written"),
+            (changes.unchanged, "files unchanged"),
+            (changes.removed, "removed"),
+            (len(changes.kept), "of others left as they are"),
+            (len(changes.failed), "files failed"),
+            *((number, f"left out: {why}") for why, number in sorted(self.skipped.items())),
+        ]
+        parts = [f"{number:,} {what}" for number, what in counts if number]
+        return f"{', '.join([f'{self.photos:,} captions', *parts])}: {printable(self.place)}"
 
 
 class Ledger:

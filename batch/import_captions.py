@@ -68,6 +68,7 @@ def import_captions(archive: str | None, out: str, source: Source, read_xmp: Rea
             take_in(found, wanted, _credit(source), imported, keep=results.keep)
             rows = found.settled(imported)
             summary.captioned, summary.photos = imported.captioned, len(rows)
+            summary.exit_code = imported.exit_code
             imported.set_aside = summary.set_aside = results.commit(rows)
     return imported
 

@@ -17,7 +17,7 @@ from batch.results import Previous
 from batch.rows import make_record, taken_over
 from batch.scan import Photo, scan
 from manifests.foreign import Said
-from manifests.path_match import Place
+from manifests.path_names import Place
 from manifests.record import Record, Status, languages_of
 from manifests.review import ReviewStatus
 

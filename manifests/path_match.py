@@ -8,47 +8,30 @@ source has no folders at all, and one photo of the whole archive has that name.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from manifests.foreign import Named, Said
-from manifests.path_names import Names, Parts, base, folded_parts, number, split, stem
+from manifests.path_names import (
+    Match,
+    Names,
+    Parts,
+    Place,
+    base,
+    folded_parts,
+    number,
+    split,
+    stem,
+    tails_of,
+)
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _IDENTITY: Final = re.compile(r"[0-9a-f]{64}")
 _TOO_MANY: Final = 20  # photos of one name and folder; what fits them all tells nothing
 _NO_START: Final = "the archive has no such folders: give ROOT= the one that the paths begin at"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A photo of the archive, as far as it is known by now."""
-
-    raw_path: bytes
-    photo_id: str | None
-    failed: bool = False  # no picture that a file beside it could be about
-
-    @property
-    def text(self) -> str:
-        """The path, with bytes that are no text as os.fsdecode gives them."""
-        return self.raw_path.decode("utf-8", "surrogateescape")
-
-    @property
-    def shown(self) -> str:
-        r"""The path as people see it, with `\xff`."""
-        return self.raw_path.decode("utf-8", "backslashreplace")
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The photos that are meant: several where they are copies; `why` tells where there is none."""
-
-    photos: tuple[int, ...] = ()
-    by: str = ""  # "photo_id", "path", "folders" or "name"
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +134,7 @@ class Matcher:
     def _start(self, said: Sequence[Said], paths: Sequence[_Path]) -> _Start | None:
         """Tell where the source's paths begin; None where nothing tells, or not one place alone."""
         beside = any(each.named is Named.BESIDE for each in said)
-        tails = _tails([*self._whole, *(self._stems if beside else ())])
+        tails = tails_of([*self._whole, *(self._stems if beside else ())])
         votes: Counter[_Start] = Counter()
         for each, path in zip(said, paths, strict=True):
             if path.parts and not path.fixed:
@@ -214,13 +197,3 @@ class Matcher:
             return Match(why="the archive has no such photo")
         shown = " or ".join(sorted(self._places[at].shown for at in hits[:2]))
         return Match(why=f"may be of {shown}{' or others' if len(hits) > 2 else ''}")
-
-
-def _tails(texts: Iterable[str]) -> Mapping[Parts, list[Parts]]:
-    """Give the paths that have a folder by their last two parts."""
-    found: defaultdict[Parts, list[Parts]] = defaultdict(list)
-    for text in texts:
-        parts = tuple(text.split("/"))
-        if len(parts) > 1:
-            found[folded_parts(parts[-2:])].append(parts)
-    return found

@@ -2,13 +2,43 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 # A number alone, or as COCO names its photos: COCO_val2014_000000391895.jpg.
 _NUMBERED: Final = re.compile(r"(?:COCO_[a-z]+\d{4}_)?(\d{1,18})", re.ASCII)
 
 Parts = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A photo of the archive, as far as it is known by now."""
+
+    raw_path: bytes
+    photo_id: str | None
+    failed: bool = False  # no picture that a file beside it could be about
+
+    @property
+    def text(self) -> str:
+        """The path, with bytes that are no text as os.fsdecode gives them."""
+        return self.raw_path.decode("utf-8", "surrogateescape")
+
+    @property
+    def shown(self) -> str:
+        r"""The path as people see it, with `\xff`."""
+        return self.raw_path.decode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The photos that are meant: several where they are copies; `why` tells where there is none."""
+
+    photos: tuple[int, ...] = ()
+    by: str = ""  # "photo_id", "path", "folders" or "name"
+    why: str = ""
 
 
 class Names:
@@ -63,3 +93,13 @@ def number(path: str) -> str:
     """Give the number that a photo's name is, without noughts in front; empty where it is none."""
     found = _NUMBERED.fullmatch(stem(base(path)))
     return (found[1].lstrip("0") or "0") if found else ""
+
+
+def tails_of(texts: Iterable[str]) -> Mapping[Parts, list[Parts]]:
+    """Give the paths that have a folder by their last two parts."""
+    found: defaultdict[Parts, list[Parts]] = defaultdict(list)
+    for text in texts:
+        parts = tuple(text.split("/"))
+        if len(parts) > 1:
+            found[folded_parts(parts[-2:])].append(parts)
+    return found

@@ -297,3 +297,20 @@ def test_photos_out_of_reach_can_be_exported_but_not_beside_them(captioned, tmp_
     assert export_captions(away, Export("txt", str(tmp_path / "to"))).photos == 2
     with pytest.raises(ArchiveError, match="not there"):
         export_captions(away, Export("txt", beside=True))
+
+
+def test_nothing_is_written_where_a_link_leads_out_of_the_archive(captioned, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "out").symlink_to(tmp_path / "elsewhere")
+    summary = export_captions(captioned([row(b"out/a.jpg", APPROVED)]), Export("txt", beside=True))
+    assert not list((tmp_path / "elsewhere").glob("*.txt"))
+    assert (summary.photos, summary.exit_code) == (0, 3)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(captioned, tmp_path):
+    (tmp_path / "to").mkdir()
+    (tmp_path / "to" / "2019").write_text("a file")
+    summary = export_captions(captioned(), Export("txt", str(tmp_path / "to")))
+    assert (len(summary.changes.failed), summary.exit_code) == (2, 3)
+    assert (tmp_path / "to" / "2019").read_text() == "a file"

@@ -239,6 +239,23 @@ def test_a_photo_that_cannot_be_read_is_a_row_that_says_so(album):
     assert summary.captioned == 2
 
 
+def test_what_was_no_scene_to_us_may_be_one_to_others(captioned):
+    none = {"status": Status.NOT_A_SCENE, "caption": None, "error": "looks like a page"}
+    edit(captioned, lambda row: replace(row, **none))
+    take(captioned, jsonl(captioned, {NAMES[0]: "a letter"}))
+    row = captioned.records[NAMES[0]]
+    assert (row.caption, row.status, row.error) == ("a letter", Status.CAPTIONED, None)
+    assert captioned.records[NAMES[1]].status is Status.NOT_A_SCENE
+
+
+def test_a_missing_photo_stays_missing(captioned):
+    edit(captioned, lambda row: replace(row, status=Status.MISSING, error="gone"))
+    (captioned.root / NAMES[0]).unlink()
+    take(captioned, jsonl(captioned, {NAMES[0]: "a dog"}))
+    row = captioned.records[NAMES[0]]
+    assert (row.caption, row.status, row.error) == ("a dog", Status.MISSING, "gone")
+
+
 def test_a_photo_without_an_identity_gets_no_caption(album):
     os.mkfifo(album.root / "pipe.png")
     summary = take(album, jsonl(album, {"pipe.png": "a dog"}))

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.foreign import Named, Said
-from manifests.path_match import Matcher, Place
+from manifests.path_match import Matcher
+from manifests.path_names import Place
 
 ONE, TWO = "ab" * 32, "cd" * 32
 
