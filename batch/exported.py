@@ -13,12 +13,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from joblib import Parallel, delayed
+
 from batch.summary import COMPLETE, WITH_FAILURES
 from batch.text import printable
 from manifests.aside import keep_edits
 from manifests.durable import atomic_write, sha256_file, sha256_of, sync, write_json
 from manifests.record import Record
 
+_AT_ONCE = 16  # files written, which is mostly waiting for the disk
 SHOWN = 20  # problems that are told one by one
 
 Hashes = dict[str, list[str]]
@@ -39,6 +42,26 @@ class Changes:
     def __add__(self, other: "Changes") -> "Changes":
         both = {name: value + getattr(other, name) for name, value in vars(self).items()}
         return Changes(**both)
+
+    def count(self, name: str, outcome: str, *, known: bool) -> bool:
+        """Count what became of a file; tell whether it is there and ours."""
+        match outcome:
+            case "written":
+                self.written += 1
+                return True
+            case "unchanged":
+                self.unchanged += 1
+                return known  # the same words may stand there by another's hand
+            case "removed":
+                self.removed += 1
+            case "kept":
+                self.kept.append(name)
+            case "left":
+                pass
+            case error:
+                self.failed.append(f"{name}: {error}")
+                return known
+        return False
 
 
 @dataclass
@@ -137,16 +160,18 @@ def write_beside(ledger: Ledger, wanted: Mapping[str, bytes]) -> Changes:
     hashes = {name: [sha256(data).hexdigest()] for name, data in wanted.items()}
     before = ledger.hashes
     ledger.note({name: _both(before, hashes, name) for name in {**before, **hashes}})
-    left = {}
-    for name in {**before, **hashes}:
-        data = wanted.get(name)
-        try:
-            ours = _settle(Path(ledger.place, name), data, before.get(name, []), changes)
-        except OSError as error:
-            changes.failed.append(f"{name}: {error.strerror}")
-            ours = name in before
-        if ours:
-            left[name] = hashes.get(name) or before[name]
+    names = list({**before, **hashes})
+    # Most of the time goes to the disk's acknowledgements, which come as well for many at once.
+    with Parallel(n_jobs=_AT_ONCE, prefer="threads", return_as="generator") as parallel:
+        outcomes = parallel(
+            delayed(_settle)(Path(ledger.place, name), wanted.get(name), before.get(name, []))
+            for name in names
+        )
+        left = {
+            name: hashes.get(name) or before[name]
+            for name, outcome in zip(names, outcomes, strict=True)
+            if changes.count(name, outcome, known=name in before)
+        }
     ledger.note(left)
     return changes
 
@@ -155,24 +180,20 @@ def _both(before: Hashes, now: Hashes, name: str) -> list[str]:
     return list(dict.fromkeys([*before.get(name, []), *now.get(name, [])]))
 
 
-def _settle(path: Path, data: bytes | None, known: list[str], changes: Changes) -> bool:
-    """Make one file hold what it should; tell whether it is there and ours."""
+def _settle(path: Path, data: bytes | None, known: list[str]) -> str:
+    """Make one file hold what it should; tell what was done, or what went wrong."""
     try:
-        found = sha256_file(path)
-    except FileNotFoundError:
-        found = None
-    if data is not None and found == sha256(data).hexdigest():
-        changes.unchanged += 1
-        return bool(known)  # the same words may stand there by another's hand
-    if found is not None and found not in known:
-        changes.kept += [str(path)] if data is not None else []
-        return False
-    if data is None:
-        changes.removed += found is not None
-        path.unlink(missing_ok=True)
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
-        file.write(data)
-    changes.written += 1
-    return True
+        found = sha256_file(path) if os.path.lexists(path) else None
+        if data is not None and found == sha256(data).hexdigest():
+            return "unchanged"
+        if found is not None and found not in known:
+            return "kept" if data is not None else "left"
+        if data is None:
+            path.unlink(missing_ok=True)
+            return "removed" if found else "left"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            file.write(data)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return "written"

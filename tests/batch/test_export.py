@@ -131,7 +131,7 @@ def test_a_txt_of_another_or_that_was_edited_stays(captioned, tmp_path):
     (to / "2019").mkdir(parents=True)
     (to / "2019" / "a.txt").write_text("by hand")
     summary = export_captions(captioned(), Export("txt", str(to)))
-    assert summary.changes.kept == [str(to / "2019/a.txt")]
+    assert summary.changes.kept == ["2019/a.txt"]
     (to / "2019" / "b.txt").write_text("edited")
     summary = export_captions(captioned(), Export("txt", str(to)))
     assert texts_in(to) == {"2019/a.txt": "by hand", "2019/b.txt": "edited"}
