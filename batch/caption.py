@@ -15,6 +15,7 @@ from batch.encode import Encode, encode_photos, load_and_encode
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.photos import LoadedPhoto
+from batch.rows import make_record, taken_over
 from batch.scan import Photo
 from manifests.record import NO_SCENE, LanguageCaption, Record, Status
 from models.captioner import (
@@ -193,30 +194,6 @@ class _Either:
         return photo_id in self.known or photo_id in self.cache
 
 
-def make_record(photo: LoadedPhoto, status: Status, error: str | None) -> Record:
-    """Write the row of a photo that has no caption, for now."""
-    return Record(
-        path=photo.photo.path,
-        caption=None,
-        status=status,
-        confidence=None,
-        alternatives=(),
-        log_prob=None,
-        photo_id=photo.photo_id,
-        captioner=None,
-        decode=None,
-        width=photo.width,
-        height=photo.height,
-        format=photo.format,
-        frames=photo.frames,
-        taken_at=photo.taken_at,
-        error=error,
-        raw_path=photo.photo.raw_path,
-        size=photo.size,
-        mtime_ns=photo.mtime_ns,
-    )
-
-
 def answered(
     photo: LoadedPhoto, captions: Sequence[Caption], captioners: Mapping[str, Captioner]
 ) -> Record:
@@ -260,16 +237,3 @@ def in_language(caption: Caption, signature: str, captioner: Captioner) -> Langu
 
 def _float32(number: float) -> float:
     return float(np.float32(number))
-
-
-def taken_over(photo: LoadedPhoto, known: Record) -> Record:
-    """Write the row of a photo whose bytes were seen already: moved, copied or touched."""
-    return replace(
-        known.as_answered(),
-        path=photo.photo.path,
-        raw_path=photo.photo.raw_path,
-        size=photo.size,
-        mtime_ns=photo.mtime_ns,
-        reviews=(),  # they are of a photo and its place: the journal knows
-        offers=(),
-    )

@@ -57,7 +57,7 @@ def load_and_encode(
     def chunks() -> Iterator[tuple[int, list[str], np.ndarray]]:
         yield -1, [], _filled([])  # asked for at once: with it TensorFlow begins to load ahead
         try:
-            for number, loaded in enumerate(_load_chunks(photos, cached)):
+            for number, loaded in enumerate(load_chunks(photos, cached)):
                 new = {photo.photo_id: photo.pixels for photo in loaded if photo.pixels is not None}
                 waiting[number] = [replace(photo, pixels=None) for photo in loaded]
                 ready.release()
@@ -146,7 +146,8 @@ def encode_into_cache(
     return identities
 
 
-def _load_chunks(photos: Iterable[Photo], cached: Container[str]) -> Iterator[list[LoadedPhoto]]:
+def load_chunks(photos: Iterable[Photo], cached: Container[str]) -> Iterator[list[LoadedPhoto]]:
+    """Load photos in their order, by threads; pixels once, of those that are not in `cached`."""
     decoded: set[str] = set()
 
     def is_new(photo_id: str) -> bool:

@@ -6,12 +6,13 @@ opened besides the file itself: cells are texts.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from manifests.csv_cells import csv_rows
+from manifests.csv_cells import IsHeader, csv_rows
 from manifests.errors import ManifestError
 from manifests.ods_cells import ods_sheets
 from manifests.package import SAVE_ANEW, open_package
@@ -29,21 +30,25 @@ _ZIP: Final = b"PK\x03\x04"
 _OLD_OFFICE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 
 
-def read_corrections(path: Path) -> list[Correction]:
+def read_corrections(path: Path, keys: Collection[str] = _KEYS) -> list[Correction]:
     """Read the rows of a file that a person brings back; blank ones are left out.
 
-    Of several sheets, the first with a column `path` or `photo_id` counts. Formulas are read as
+    keys: names of columns by which the header is known; of several sheets, the first with one of
+    them counts. Formulas are read as
     their text; numbers, dates and so on as text near to what was typed. Raises ManifestError where
     the file can't be read, or has no such column, or two of one name.
     """
     data = _read(path)
-    for rows in _sheets(path, data):
+    is_header = partial(_is_header, keys=frozenset(keys))
+    for rows in _sheets(path, data, is_header):
         numbered = iter(rows)
-        header = _header(numbered)
+        header = _header(numbered, is_header)
         if header:
             return list(_corrections(_checked(path, header), numbered))
     raise ManifestError(
-        path, "no column is named path or photo_id", "Keep the header of the sheet as it was made"
+        path,
+        f"no column is named {' or '.join(sorted(keys))}",
+        "Keep the header of the sheet as it was made",
     )
 
 
@@ -64,12 +69,12 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _sheets(path: Path, data: bytes) -> Iterator[Rows]:
+def _sheets(path: Path, data: bytes, is_header: IsHeader) -> Iterator[Rows]:
     if data.startswith(_OLD_OFFICE):
         problem = "is an old Excel file (.xls), or one with a password"
         raise ManifestError(path, problem, SAVE_ANEW)
     if not data.startswith(_ZIP):
-        return iter([csv_rows(path, data, _is_header)])
+        return iter([csv_rows(path, data, is_header)])
     with open_package(path, data) as package:
         names = set(package.namelist())
     if "xl/workbook.xml" in names:
@@ -79,14 +84,14 @@ def _sheets(path: Path, data: bytes) -> Iterator[Rows]:
     raise ManifestError(path, "is a ZIP file that holds no spreadsheet", SAVE_ANEW)
 
 
-def _header(rows: Iterator[tuple[int, Sequence[str]]]) -> list[str]:
+def _header(rows: Iterator[tuple[int, Sequence[str]]], is_header: IsHeader) -> list[str]:
     """Go on to the header, and give its columns' names; an empty list where there is none."""
-    found = next((cells for _, cells in islice(rows, _HEAD) if _is_header(cells)), ())
+    found = next((cells for _, cells in islice(rows, _HEAD) if is_header(cells)), ())
     return [_name(cell) for cell in found]
 
 
-def _is_header(cells: Sequence[str]) -> bool:
-    return not _KEYS.isdisjoint(map(_name, cells))
+def _is_header(cells: Sequence[str], keys: frozenset[str]) -> bool:
+    return not keys.isdisjoint(map(_name, cells))
 
 
 def _name(cell: str) -> str:
