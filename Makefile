@@ -3,7 +3,7 @@ SHELL := /bin/sh
 
 # Names come from people: they may hold spaces, quotes and $. `value` takes each as it was typed,
 # the shell gets it from the environment, inside quotes.
-NAMES := DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST DEV_CAPTIONS PRESET ENCODER MODEL GLOVE TEMPERATURE SEED FROM DESCRIPTIONS PHOTO
+NAMES := DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST DEV_CAPTIONS PRESET ENCODER MODEL GLOVE TEMPERATURE SEED FROM DESCRIPTIONS PHOTO LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW
 define take
 override export $(1) := $$(value $(1))
 endef
@@ -16,6 +16,9 @@ BATCH := .venv/bin/python -m batch
 REQUIREMENTS := $(if $(wildcard /proc/driver/nvidia/version),requirements-gpu.txt,requirements.txt)
 
 on = $(filter-out 0 no false off,$($(1)))
+off = $(filter 0 no false off,$($(1)))
+AT = $${DIR:+-- "$$DIR"}
+RESULTS = $${OUT:+--out="$$OUT"} $${LANGUAGE:+--language="$$LANGUAGE"} $${FEATURES:+--features="$$FEATURES"}
 OPTIONS = $${FEATURES:+--features="$$FEATURES"} $${CAPTIONER:+--captioner="$$CAPTIONER"}
 FILTERS = $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} $${LIMIT:+--limit="$$LIMIT"}
 SEARCH = $${BEAMS:+--num-beams="$$BEAMS"} $${TEMPERATURE:+--temperature="$$TEMPERATURE"} $${SEED:+--seed="$$SEED"}
@@ -42,6 +45,54 @@ help: ## show this text
 .PHONY: caption
 caption: check-source .venv/.installed $(if $(URLS),.venv/.urls) ## caption every photo under DIR, or behind URLS
 	@$(BATCH) caption $(OPTIONS) $(FILTERS) $(RUN) $${URLS:+--urls="$$URLS"} $${DIR:+-- "$$DIR"}
+
+.PHONY: review
+review: check-results .venv/.installed ## sheets to review in, the most doubtful first: DIR= or OUT=, LANGUAGE= LIMIT=
+	@$(BATCH) review $(RESULTS) $${LIMIT:+--limit="$$LIMIT"} $(if $(call on,UNGROUPED),--ungrouped) $(AT)
+
+.PHONY: merge-review
+merge-review: check-from .venv/.installed ## take in what people have corrected: FROM=file, DRY_RUN=1
+	@$(BATCH) merge-review $${OUT:+--out="$$OUT"} $${DIR:+--dir="$$DIR"} $(if $(call on,DRY_RUN),--dry-run) -- "$$FROM"
+
+.PHONY: undo-merge
+undo-merge: check-results .venv/.installed ## undo the last merge-review: DIR= or OUT=
+	@$(BATCH) undo-merge $${OUT:+--out="$$OUT"} $(AT)
+
+.PHONY: sample
+sample: check-results .venv/.installed ## captions to check, and the error rate of all by them: DIR= or OUT=, N=200
+	@$(BATCH) sample $${OUT:+--out="$$OUT"} $${LANGUAGE:+--language="$$LANGUAGE"} $${N:+--count="$$N"} $(AT)
+
+.PHONY: ungroup
+ungroup: check-results .venv/.installed ## take the near-duplicates of PHOTO= apart again: DIR= or OUT=
+	$(call need,PHOTO)
+	@$(BATCH) ungroup $${OUT:+--out="$$OUT"} --photo="$$PHOTO" $(AT)
+
+.PHONY: gallery
+gallery: check-results .venv/.installed ## pages to look through and correct captions in, from disk: DIR= or OUT=
+	@$(BATCH) gallery $(RESULTS) $${CAPTIONER:+--captioner="$$CAPTIONER"} $(if $(call off,ATTENTION),--no-attention) $(AT)
+
+.PHONY: export
+export: check-results .venv/.installed ## approved captions for other programs: TO=xmp|iptc|txt|coco|imagefolder|jsonl
+	$(call need,TO)
+	@$(BATCH) export $(RESULTS) --to="$$TO" $${INTO:+--into="$$INTO"} $${NAMING:+--naming="$$NAMING"} \
+		$(foreach flag,BESIDE MACHINE REPLACE EMBED,$(if $(call on,$(flag)),--$(shell echo $(flag) | tr A-Z a-z))) $(AT)
+
+.PHONY: import-captions
+import-captions: check-from .venv/.installed ## take in what another captioner wrote: FROM= NAME=, DIR= or OUT=
+	$(call need,NAME)
+	@$(BATCH) import-captions $${OUT:+--out="$$OUT"} $${DIR:+--dir="$$DIR"} --name="$$NAME" \
+		$${LANGUAGE:+--language="$$LANGUAGE"} $${PATH_COLUMN:+--path-column="$$PATH_COLUMN"} \
+		$${CAPTION_COLUMN:+--caption-column="$$CAPTION_COLUMN"} $${ROOT:+--root="$$ROOT"} \
+		$${IMAGES:+--images="$$IMAGES"} $(if $(call on,DRY_RUN),--dry-run) -- "$$FROM"
+
+.PHONY: recaption
+recaption: check-results .venv/.installed ## another CAPTIONER= over cached features, where no person has decided
+	$(call need,CAPTIONER)
+	@$(BATCH) recaption $${OUT:+--out="$$OUT"} $(OPTIONS) $(SEARCH) $(if $(call on,DRY_RUN),--dry-run) $(AT)
+
+.PHONY: learn
+learn: check-results .venv/.train ## teach a captioner what people approved and wrote: DIR= or OUT=, CAPTIONER= TO=
+	@$(BATCH) learn $${OUT:+--out="$$OUT"} $(OPTIONS) $${TO:+--to="$$TO"} $(AT)
 
 .PHONY: features
 features: check-dir .venv/.installed ## only fill the feature cache with the photos under DIR
@@ -119,6 +170,10 @@ clean: ## remove the Python environment; captions and features stay
 check-source:
 	@if [ -z "$$DIR$$URLS" ]; then echo 'usage: make caption DIR=/path/to/photos, or URLS=list.txt   (make help tells more)' >&2; exit 2; fi
 
+.PHONY: check-results
+check-results:
+	@if [ -z "$$DIR$$OUT" ]; then echo 'give DIR=/path/to/photos that were captioned, or OUT=outputs/<their name>   (make help tells more)' >&2; exit 2; fi
+
 .PHONY: check-dir
 check-dir:
 	@if [ -z "$$DIR" ]; then echo 'usage: make caption DIR=/path/to/photos   (make help tells more)' >&2; exit 2; fi
@@ -133,10 +188,10 @@ check-out:
 
 .PHONY: check-from
 check-from:
-	@if [ -z "$$FROM" ]; then echo 'usage: make import-checkpoint FROM=/path/to/folder, make import-features FROM=file.pkl PHOTOS=folder' >&2; exit 2; fi
+	@if [ -z "$$FROM" ]; then echo 'give FROM= the file or folder to take in   (make help tells more)' >&2; exit 2; fi
 
 need = @for name in $(1); do eval "value=\$$$$name"; \
-	[ -n "$$value" ] || { echo "give $$name=; README.md tells more, under Train your own" >&2; exit 2; }; done
+	[ -n "$$value" ] || { echo "give $$name=; README.md tells more" >&2; exit 2; }; done
 
 .PHONY: check-captions
 check-captions:

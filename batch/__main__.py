@@ -6,12 +6,13 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from batch import commands
+from batch import commands, review_arguments, review_commands
 from batch.config import CAPTIONER, FEATURES, OUTPUTS, PRESETS
 from batch.errors import ArchiveError, LockedError
+from batch.review_arguments import whole_number
 from batch.summary import COMPLETE, FATAL, INTERRUPTED, LOCKED, USAGE, WITH_FAILURES
 from manifests.errors import ManifestError
 from models.errors import CheckpointError, MissingExtraError
@@ -62,18 +63,8 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m batch", description="Caption photo archives.", epilog=EXIT_CODES
     )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_caption(_command(subparsers, commands.caption))
-    _add_features(_command(subparsers, commands.features))
-    _add_train(_command(subparsers, commands.train))
-    _add_evaluate(_command(subparsers, commands.evaluate))
-    _add_calibrate(_command(subparsers, commands.calibrate))
-    _add_scene(_command(subparsers, commands.scene))
-    _add_corpus_survey(_command(subparsers, commands.corpus))
-    _add_attention(_command(subparsers, commands.attention))
-    _add_structure(_command(subparsers, commands.structure))
-    _add_page(_command(subparsers, commands.page))
-    _add_import_checkpoint(_command(subparsers, commands.import_checkpoint))
-    _add_import_features(_command(subparsers, commands.import_features))
+    for function, add in COMMANDS.items():
+        add(_command(subparsers, function))
     return parser
 
 
@@ -107,7 +98,7 @@ def _add_archive(parser: Any) -> None:
         metavar="GLOB",
         help="no photos or folders like this",
     )
-    add("--limit", type=_count, metavar="N", help="only the first N photos")
+    add("--limit", type=whole_number, metavar="N", help="only the first N photos")
 
 
 def _add_caption(parser: Any) -> None:
@@ -125,7 +116,14 @@ def _add_caption(parser: Any) -> None:
     )
     add("--retry-failed", action="store_true", help="try again what could not be read")
     add("--moved", action="store_true", help="OUT is this archive's, which was elsewhere then")
-    add("--show", type=_count, nargs="?", const=20, metavar="N", help="print N captions at the end")
+    add(
+        "--show",
+        type=whole_number,
+        nargs="?",
+        const=20,
+        metavar="N",
+        help="print N captions at the end",
+    )
     _add_search(parser)
 
 
@@ -138,10 +136,15 @@ def _add_source(group: Any) -> None:
 
 def _add_search(parser: Any) -> None:
     add = parser.add_argument
-    add("--num-beams", type=_count, metavar="K", help="captions kept while searching; 1 is greedy")
-    add("--max-length", type=_count, metavar="WORDS", help="the longest caption")
+    add(
+        "--num-beams",
+        type=whole_number,
+        metavar="K",
+        help="captions kept while searching; 1 is greedy",
+    )
+    add("--max-length", type=whole_number, metavar="WORDS", help="the longest caption")
     add("--temperature", type=_temperature, metavar="T", help="draw words at random; 1 as probable")
-    add("--seed", type=_count, metavar="N", help="which random captions, with --temperature")
+    add("--seed", type=whole_number, metavar="N", help="which random captions, with --temperature")
 
 
 def _add_corpus(parser: Any, *, photos: bool = True) -> None:
@@ -169,7 +172,7 @@ def _add_train(parser: Any) -> None:
     add(
         "--encoder", help="weights to start from: imagenet, or a file; CAPTIONER's, if there is one"
     )
-    add("--seed", type=_count, metavar="N", help="instead of the preset's")
+    add("--seed", type=whole_number, metavar="N", help="instead of the preset's")
     add("--out", required=True, help="the captioner's folder")
 
 
@@ -217,7 +220,9 @@ def _add_structure(parser: Any) -> None:
 
 def _add_page(parser: Any) -> None:
     parser.add_argument("out", metavar="OUT", help="the folder of a run")
-    parser.add_argument("--limit", type=_count, default=200, metavar="N", help="the first N photos")
+    parser.add_argument(
+        "--limit", type=whole_number, default=200, metavar="N", help="the first N photos"
+    )
 
 
 def _add_import_checkpoint(parser: Any) -> None:
@@ -243,10 +248,36 @@ def _temperature(text: str) -> float:
     return float(text)
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
+def _add_recaption(parser: Any) -> None:
+    review_arguments.add_recaption(parser)
+    _add_search(parser)
+
+
+COMMANDS: Mapping[Callable[[argparse.Namespace], int], Callable[[Any], None]] = {
+    commands.caption: _add_caption,
+    commands.features: _add_features,
+    review_commands.review: review_arguments.add_review,
+    review_commands.merge_review: review_arguments.add_merge_review,
+    review_commands.undo_merge: review_arguments.add_undo_merge,
+    review_commands.sample: review_arguments.add_sample,
+    review_commands.ungroup: review_arguments.add_ungroup,
+    review_commands.gallery: review_arguments.add_gallery,
+    review_commands.export: review_arguments.add_export,
+    review_commands.import_captions: review_arguments.add_import_captions,
+    review_commands.recaption: _add_recaption,
+    review_commands.learn: review_arguments.add_learn,
+    commands.train: _add_train,
+    commands.evaluate: _add_evaluate,
+    commands.calibrate: _add_calibrate,
+    commands.scene: _add_scene,
+    commands.corpus: _add_corpus_survey,
+    commands.attention: _add_attention,
+    commands.structure: _add_structure,
+    commands.page: _add_page,
+    commands.import_checkpoint: _add_import_checkpoint,
+    commands.import_features: _add_import_features,
+}
+"""What each command does, and what adds its arguments."""
 
 
 if __name__ == "__main__":

@@ -21,13 +21,13 @@ from batch import exiftool
 from batch.captioned import Captioned
 from batch.damage import PhotoError
 from batch.exiftool import ExifTool, ExifToolError
-from batch.sidecar_report import Exported
 from batch.fields import plain_texts
 from batch.original import Original, check, look, opened, write
 from batch.photos import read_bytes
 from batch.said import description_of
 from batch.sidecar_files import check_untouched, explain
 from batch.sidecar_places import NoPlaceError, Places
+from batch.sidecar_report import Exported
 from manifests.durable import atomic_write, sync
 from manifests.rdf import DEFAULT, EMBEDDED, XmpError
 from manifests.record import Record

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from batch.captioned import Captioned
 from batch.config import is_within, keep_out_of
-from batch.sidecar_report import Exported
 from batch.said import description_of
 from batch.sidecar_files import (
     check_same_photo,
@@ -21,6 +20,7 @@ from batch.sidecar_files import (
     replace_sidecar,
 )
 from batch.sidecar_places import Naming, NoPlaceError, Places
+from batch.sidecar_report import Exported
 from manifests.durable import remove_leftovers
 from manifests.rdf import XmpError
 from manifests.record import Record
