@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from manifests import package
 from manifests.corrections import read_corrections
+from manifests.csv_cells import _decoded
 from manifests.csv_view import write_csv
 from manifests.errors import ManifestError
 from manifests.record import sort_key
@@ -223,7 +224,7 @@ def test_what_is_no_file_is_named(tmp_path):
     assert "no file" in problem(tmp_path / "pipe")
 
 
-def test_a_file_beyond_all_sheets_is_refused_unread(path, monkeypatch):
+def test_a_file_beyond_all_sheets_is_refused(path):
     with path.open("wb") as file:
         file.truncate(2**31)
     assert "larger" in problem(path)
@@ -257,7 +258,5 @@ def test_a_big_text_in_a_csv_is_no_obstacle(path):
 
 @given(st.text(alphabet=st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), min_size=1))
 def test_korean_of_old_windows_is_told_from_utf_8(text):
-    from manifests.csv_cells import _decoded
-
     assert _decoded(Path("x"), text.encode("utf-8")) == text
     assert _decoded(Path("x"), text.encode("cp949")) == text
