@@ -68,9 +68,13 @@ def _encoding(path: Path, data: bytes) -> str:
 
 
 def _is_broken_utf_8(data: bytes) -> bool:
-    """Tell whether most of what is beyond ASCII reads as UTF-8: by chance it hardly ever does."""
+    """Tell whether what is beyond ASCII reads as UTF-8 but for a few places.
+
+    Korean of cp949 hardly ever does: most syllables are two bytes that UTF-8 has no use for.
+    """
     beyond = [each for each in data.decode("utf-8", "replace") if each > "\x7f"]
-    return data.startswith(codecs.BOM_UTF8) or beyond.count("\ufffd") < len(beyond) / 2
+    bad = beyond.count("\ufffd")
+    return data.startswith(codecs.BOM_UTF8) or len(beyond) >= 5 * bad
 
 
 def _announced(text: str) -> tuple[str | None, str]:

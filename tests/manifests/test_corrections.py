@@ -4,16 +4,18 @@ import csv
 import datetime
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from manifests import package
 from manifests.corrections import read_corrections
+from manifests.csv_cells import _decoded
 from manifests.csv_view import write_csv
 from manifests.errors import ManifestError
 from manifests.record import sort_key
@@ -223,7 +225,7 @@ def test_what_is_no_file_is_named(tmp_path):
     assert "no file" in problem(tmp_path / "pipe")
 
 
-def test_a_file_beyond_all_sheets_is_refused_unread(path, monkeypatch):
+def test_a_file_beyond_all_sheets_is_refused(path):
     with path.open("wb") as file:
         file.truncate(2**31)
     assert "larger" in problem(path)
@@ -255,9 +257,30 @@ def test_a_big_text_in_a_csv_is_no_obstacle(path):
     assert len(cells(path)[0]["caption"]) == 300_000
 
 
-@given(st.text(alphabet=st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), min_size=1))
-def test_korean_of_old_windows_is_told_from_utf_8(text):
-    from manifests.csv_cells import _decoded
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "개",
+        "바닷가를 달리는 갈색 개",
+        "친구와 책을 읽는 아이들이 창가에 앉아 있다.",
+        "다 큰 고양이와 café 앞의 자전거",
+        "철수",
+        "椅子에 앉은 사람 ①",
+    ],
+)
+def test_korean_of_old_windows_is_told_from_utf_8(path, caption):
+    for encoding in ("cp949", "utf-8") if "é" not in caption else ("utf-8",):
+        path.write_bytes(f"path,caption\na.jpg,{caption}\n".encode(encoding))
+        assert cells(path) == [{"path": "a.jpg", "caption": caption}]
 
-    assert _decoded(Path("x"), text.encode("utf-8")) == text
-    assert _decoded(Path("x"), text.encode("cp949")) == text
+
+def reads_as_utf_8(data):
+    return data.decode("utf-8", "ignore").encode() == data
+
+
+@given(st.text(st.characters(codec="cp949"), min_size=1))
+def test_korean_that_cannot_be_told_is_refused_rather_than_changed(text):
+    data = text.encode("cp949")
+    assume("\0" not in text and not reads_as_utf_8(data))
+    with suppress(ManifestError):
+        assert _decoded(Path("x"), data) == text

@@ -256,3 +256,37 @@ def test_a_person_sorts_in_libreoffice_and_types_what_looks_like_a_formula(path)
     assert set(list(found.values())[3:]) == {rows[0].caption}
     images = {image.anchor._from.row: image.ref.getvalue() for image in sheet_of(back)._images}
     assert [images[at] for at in range(1, 7)] == [picture(row) for row in reversed(rows)]
+
+
+FILTER = """
+Sub Work
+  book = opened("{path}")
+  sheet = book.Sheets.getByIndex(0)
+  Dim only(0) As New com.sun.star.sheet.TableFilterField
+  only(0).Field = {column} : only(0).IsNumeric = False : only(0).StringValue = "approved"
+  only(0).Operator = com.sun.star.sheet.FilterOperator.NOT_EQUAL
+  how = table(sheet).createFilterDescriptor(True)
+  how.ContainsHeader = True
+  how.setFilterFields(only())
+  table(sheet).filter(how)
+  save(book, "{path}.back.xlsx", "Calc MS Excel 2007 XML", "")
+  save(book, "{path}.back.csv", "Text - txt - csv (StarCalc)", "{csv}")
+  Open "{path}.hidden" For Output As #2
+  Print #2, sheet.Rows.getByIndex(1).IsFiltered & " " & sheet.Rows.getByIndex(2).IsFiltered
+  Close #2
+  book.close(True)
+End Sub
+"""
+
+
+@pytest.mark.slow
+@needs_office
+def test_rows_that_a_person_has_filtered_away_come_back_too(path):
+    statuses = [ReviewStatus.EDITED, ReviewStatus.APPROVED, ReviewStatus.REJECTED]
+    rows = [sheet_row(number, review_status=status) for number, status in enumerate(statuses)]
+    write_xlsx(path, rows, no_picture, "review")
+    code = FILTER.format(path=path, column=HEADER.index("review_status"), csv=CSV)
+    work(path.parent, code)
+    assert Path(f"{path}.hidden").read_text().split() == ["False", "True"]
+    assert same(read_corrections(Path(f"{path}.back.xlsx")), rows)
+    assert same(read_corrections(Path(f"{path}.back.csv")), rows)
