@@ -11,11 +11,11 @@ from pathlib import Path
 from batch.captioned import Captioned, language_of_record
 from batch.error_rate import SampleResult, error_rate
 from batch.errors import ArchiveError
+from manifests.journal import FOLDER
 from manifests.record import Record, Status, sort_key
 from manifests.review import ReviewStatus, SheetRow, digest
 from manifests.samples import Drawn, Sample, last_sample, write_sample
 
-REVIEWS = "reviews"  # the folder in OUT for what people said
 SAMPLED = 200  # captions: an error rate of 20% is known to about 6% to either side
 
 
@@ -27,7 +27,7 @@ def current_sample(found: Captioned, n: int = SAMPLED, language: str = "") -> Sa
     own is taken. The caller holds the lock of OUT.
     Raises ArchiveError where there is no caption to draw, ManifestError where a sample is damaged.
     """
-    folder = Path(found.out, REVIEWS)
+    folder = Path(found.out, FOLDER)
     latest, last = last_sample(folder, None), last_sample(folder, language)
     if last and error_rate(last, found.records).finished:
         last = None
@@ -45,7 +45,7 @@ def current_sample(found: Captioned, n: int = SAMPLED, language: str = "") -> Sa
 
 def last_result(found: Captioned, language: str = "") -> SampleResult | None:
     """Tell the error rate by the last sample, as far as it is decided; None: none was drawn."""
-    sample = last_sample(Path(found.out, REVIEWS), language)
+    sample = last_sample(Path(found.out, FOLDER), language)
     return error_rate(sample, found.records) if sample else None
 
 

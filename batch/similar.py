@@ -28,9 +28,9 @@ from manifests.groups import (
     torn_by,
     write_groups,
 )
+from manifests.journal import FOLDER
 from manifests.record import Record, Status, sort_key
 
-REVIEWS = "reviews"  # the folder in OUT for what people said
 _NEARNESS = Nearness()
 _METHOD = 1  # a change of how groups are found: they are made anew
 
@@ -44,7 +44,7 @@ def update_groups(
     the last time, nothing is compared. The caller holds the lock of OUT.
     Raises ManifestError where the list of groups taken apart is damaged.
     """
-    folder = Path(found.out, REVIEWS)
+    folder = Path(found.out, FOLDER)
     folder.mkdir(exist_ok=True)
     apart, cache = read_apart(folder), VectorCache(features, encoder)
     records = [record for record in found.records if _is_compared(record, cache)]
@@ -66,7 +66,7 @@ def take_apart(out: str, photo_ids: Iterable[str]) -> tuple[Group, ...]:
     are left as they are. The caller holds the lock of OUT. Raises ArchiveError where a photo is in
     no group, ManifestError where a file is damaged; then nothing is changed.
     """
-    folder = Path(out, REVIEWS)
+    folder = Path(out, FOLDER)
     groups, torn = read_groups(folder), torn_by(read_apart(folder))
     wanted = list(dict.fromkeys(photo_ids))
     for photo_id in wanted:

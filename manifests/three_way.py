@@ -139,7 +139,7 @@ def _typed(theirs: Theirs, ours: Standing) -> str | None:
 
 def _as_it_was(text: str, theirs: Theirs, ours: Standing) -> bool:
     base, alone = theirs.base, len(theirs.texts) == 1
-    if base and digest(text) == base.caption:
+    if (base and digest(text) == base.caption) or _is_spoilt(text, theirs, ours):
         return True
     if base and alone:
         return False
@@ -149,6 +149,18 @@ def _as_it_was(text: str, theirs: Theirs, ours: Standing) -> bool:
     return ours.is_machines(text) or (
         not base and digest(text) == digest(ours.review.caption or "")
     )
+
+
+def _is_spoilt(text: str, theirs: Theirs, ours: Standing) -> bool:
+    """Tell whether a text is one of ours, saved where emoji, say, have no place: as `?`."""
+    if "?" not in text:
+        return False
+    known = (theirs.machine, ours.machine, ours.shown, ours.review.caption)
+    return any(digest(text) == digest(_in_korean_windows(each)) for each in known if each)
+
+
+def _in_korean_windows(text: str) -> str:
+    return text.encode("cp949", "replace").decode("cp949")
 
 
 def _decided(theirs: Theirs, ours: Standing) -> ReviewStatus | None:

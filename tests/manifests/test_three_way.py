@@ -150,6 +150,13 @@ def test_either_of_two_caption_cells_may_have_been_edited():
     assert merge(theirs(("", "a dog")), standing()).outcome is Outcome.UNCHANGED
 
 
+def test_letters_that_an_old_encoding_has_no_place_for_are_no_edit():
+    saved = theirs("개 ?가 달린다", went_out=(UNREVIEWED, "개 🐕가 달린다"))
+    assert merge(saved, standing(machine="개 🐕가 달린다")).outcome is Outcome.UNCHANGED
+    asked = theirs("개?", went_out=(UNREVIEWED, "개 🐕가 달린다"))
+    assert merge(asked, standing(machine="개 🐕가 달린다")).review.caption == "개?"
+
+
 def test_statuses_are_read_as_people_type_them():
     assert read_status(" Approved ") is APPROVED
     assert read_status("") is None
