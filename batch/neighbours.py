@@ -38,8 +38,9 @@ class Nearness:
 
     Of 80 photos, all that were saved again or made smaller stayed above 0.99, 95% of those cropped
     by 5% above 0.95. Of the 24 million pairs of 6,999 different photos none reaches 0.97, and 7
-    reach 0.95, of which two or three are of one moment (benchmarks/near_duplicates.py). A million photos
-    make 20,000 times as many pairs, so what lies anywhere must be nearer than what lies next to it.
+    reach 0.95, of which two or three are of one moment (benchmarks/near_duplicates.py). A million
+    photos make 20,000 times as many pairs, so what lies anywhere must be nearer than what lies next
+    to it.
     """
 
     in_burst: float = 0.95  # taken one after the other, in one folder

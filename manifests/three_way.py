@@ -169,6 +169,8 @@ def _decided(theirs: Theirs, ours: Standing) -> ReviewStatus | None:
         return None
     if theirs.base:
         return None if theirs.status is theirs.base.status else theirs.status
+    if theirs.status is REJECTED and _typed(theirs, ours) is not None:
+        return REJECTED  # beside words that are new, what was rejected before is told again
     stands = ours.review.stands and theirs.status in (APPROVED, EDITED)
     return None if stands or theirs.status in (UNREVIEWED, ours.review.status) else theirs.status
 
