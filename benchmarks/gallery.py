@@ -36,8 +36,8 @@ const step = (now) => {
   frames.push(now - before);
   before = now;
   scrollBy(0, 120);
-  const height = document.documentElement.scrollHeight;
-  if (scrollY + innerHeight < height - 1) requestAnimationFrame(step);
+  const more = scrollY + innerHeight < document.documentElement.scrollHeight - 1;
+  if (more) requestAnimationFrame(step);
   else done(frames.slice(1));
 };
 scrollTo(0, 0);

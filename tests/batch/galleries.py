@@ -243,7 +243,8 @@ class Page:
 
     def complaints(self) -> list[str]:
         """Give what the browser complained of: errors, and what the policy refused."""
-        return [line["message"] for line in self.driver.get_log("browser")]
+        lines = self.driver.get_log("browser")
+        return [line["message"] for line in lines if line["source"] != "rendering"]
 
 
 def corrections(path: Path) -> list[dict[str, str]]:
