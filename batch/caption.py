@@ -15,7 +15,7 @@ from batch.encode import Encode, encode_photos, load_and_encode
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.photos import LoadedPhoto
-from batch.rows import make_record, taken_over
+from batch.rows import float32, make_record, taken_over
 from batch.scan import Photo
 from manifests.record import NO_SCENE, LanguageCaption, Record, Status
 from models.captioner import (
@@ -220,9 +220,9 @@ def saying(record: Record, caption: Caption, signature: str, captioner: Captione
     return replace(
         record,
         caption=caption.text,
-        confidence=_float32(caption.confidence),
+        confidence=float32(caption.confidence),
         alternatives=caption.alternatives,
-        log_prob=_float32(caption.log_prob),
+        log_prob=float32(caption.log_prob),
         captioner=signature,
         decode=str(captioner.config.search),
         language=captioner.config.language,
@@ -231,9 +231,5 @@ def saying(record: Record, caption: Caption, signature: str, captioner: Captione
 
 def in_language(caption: Caption, signature: str, captioner: Captioner) -> LanguageCaption:
     """Write a captioner's caption down under its language."""
-    confidence = _float32(caption.confidence)
+    confidence = float32(caption.confidence)
     return LanguageCaption(captioner.config.language, caption.text, confidence, signature)
-
-
-def _float32(number: float) -> float:
-    return float(np.float32(number))

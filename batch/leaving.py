@@ -25,7 +25,7 @@ def words_in(record: Record, language: str, *, include_machine: bool) -> Words |
     review = record.review_in(language) or (record.review_in("") if own else None)
     if review is not None and review.status is not ReviewStatus.UNREVIEWED:
         return _by_person(review, language)
-    return _by_machine(record, language) if include_machine else None
+    return machines_words(record, language) if include_machine else None
 
 
 def languages_leaving(record: Record, *, include_machine: bool) -> Iterator[str]:
@@ -42,7 +42,8 @@ def _by_person(review: Review, language: str) -> Words | None:
     return Words(review.caption or "", language, HUMAN) if stands else None
 
 
-def _by_machine(record: Record, language: str) -> Words | None:
+def machines_words(record: Record, language: str) -> Words | None:
+    """Give the machine's caption in a language."""
     for each in record.languages:
         if each.language == language and each.caption.strip():
             return Words(each.caption, language, each.captioner, each.confidence)
