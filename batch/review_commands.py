@@ -124,7 +124,8 @@ def gallery(options: argparse.Namespace) -> int:
     found = _found(options)
     rows = sheet_rows(found, options.language, all_rows=True)
     attention = _attention(found, options) if options.attention else None
-    page = write_gallery(found, rows, attention)
+    with locked(found.out):
+        page = write_gallery(found, rows, attention)
     print(printable(f"{len(rows):,} photos: {page}"))
     return COMPLETE
 

@@ -4,8 +4,9 @@
 
 Writes rows drawn by code, English and Korean, as XLSX with thumbnails (5,000 a file) and as CSV.
 In LibreOffice each file is sorted by another column, captions are typed over in some rows, and it
-is saved again. What comes back is compared with what went out. Prints JSON: seconds, rows whose
-every text is as it should be, and edits seen, which are captions that differ from their `base`.
+is saved again. What comes back is compared with what went out, and merged. Prints JSON: seconds,
+rows whose every text is as it should be, edits seen, which are captions that differ from their
+`base`, and rows of the manifest that hold the right person's words after the merge, or others.
 """
 
 import argparse
@@ -22,7 +23,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from batch.merge_review import merge_review
 from manifests.corrections import read_corrections
+from manifests.manifest import read_records, write_records
+from manifests.record import Record, Status
 from manifests.review import Correction, ReviewStatus, SheetRow, digest
 from manifests.sheet import COLUMNS, texts_of
 from manifests.spreadsheet import write_review_csv, write_workbooks
@@ -97,13 +101,36 @@ def round_trip(folder: Path, kind: str, rows: list[SheetRow], edits: int) -> dic
         backs = [edit(folder, path, edits // len(paths)) for path in paths]
     with timed(seconds, "reading"):
         found = [row for back in backs for row in read_corrections(back)]
+    with timed(seconds, "merging"):
+        merged = merge(folder / f"out{kind}", rows, backs)
     sizes = [path.stat().st_size / 2**20 for path in paths]
     return {
         "files": len(paths),
         "mib": round(sum(sizes), 1),
         "seconds": seconds,
         **compare(rows, found, edits),
+        **merged,
     }
+
+
+def merge(out: Path, rows: list[SheetRow], backs: list[Path]) -> dict[str, int]:
+    """Merge what came back into a manifest of these rows, and count whose words are where."""
+    out.mkdir()
+    write_records(out / "captions.parquet", map(recorded, rows), "/photos")
+    for back in backs:
+        merge_review(str(out), str(back))
+    found = read_records(out / "captions.parquet")
+    right = sum(each.review.caption == f"{EDITED} {each.path}" for each in found)
+    return {"merged": right, "others_changed": sum(bool(each.reviews) for each in found) - right}
+
+
+def recorded(row: SheetRow) -> Record:
+    """Give the row of the manifest that a row of the sheet is of."""
+    return Record(
+        row.path, row.machine, Status.CAPTIONED, row.confidence, row.alternatives, None,
+        row.photo_id, "drawn@1", None, 48, 32, "PNG", 1, None, None, row.path.encode(), 1, 1,
+        language=row.language,
+    )  # fmt: skip
 
 
 def edit(folder: Path, path: Path, edits: int) -> Path:
