@@ -24,7 +24,7 @@ FILTERS = $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} 
 SEARCH = $${BEAMS:+--num-beams="$$BEAMS"} $${TEMPERATURE:+--temperature="$$TEMPERATURE"} $${SEED:+--seed="$$SEED"}
 RUN = $${OUT:+--out="$$OUT"} $${EXISTING:+--existing="$$EXISTING"} $(SEARCH) \
 	$(if $(call on,DRY_RUN),--dry-run) $(if $(call on,RETRY_FAILED),--retry-failed) \
-	$(if $(call on,MOVED),--moved) $(if $(call on,SHOW),--show) $(if $(call on,ALLOW_PRIVATE),--allow-private)
+	$${REVIEW:+--review="$$REVIEW"} $(if $(call on,MOVED),--moved) $(if $(call on,SHOW),--show) $(if $(call on,ALLOW_PRIVATE),--allow-private)
 CORPUS = --captions="$$CAPTIONS" $${PHOTOS:+--photos="$$PHOTOS"} $${DEV_LIST:+--dev-list="$$DEV_LIST"} \
 	$${DEV_CAPTIONS:+--dev-captions="$$DEV_CAPTIONS"} $(if $(call on,STRICT),--strict)
 RECIPE = $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"} $${MODEL:+--model="$$MODEL"} $${PRESET:+--preset="$$PRESET"}
@@ -40,7 +40,8 @@ help: ## show this text
 	@echo
 	@echo 'For make caption: DIR=folder of photos, or URLS=list of URLs, and as you like OUT= FEATURES='
 	@echo '  CAPTIONER= INCLUDE=glob EXCLUDE=glob LIMIT=n BEAMS=n DRY_RUN=1 SHOW=1 EXISTING=overwrite'
-	@echo '  RETRY_FAILED=1 MOVED=1 ALLOW_PRIVATE=1 TEMPERATURE=t SEED=n'
+	@echo '  RETRY_FAILED=1 MOVED=1 ALLOW_PRIVATE=1 TEMPERATURE=t SEED=n REVIEW=xlsx'
+	@echo 'What people say of captions: make review, merge-review, gallery; README.md, under Review'
 
 .PHONY: caption
 caption: check-source .venv/.installed $(if $(URLS),.venv/.urls) ## caption every photo under DIR, or behind URLS

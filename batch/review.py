@@ -18,7 +18,7 @@ from manifests.durable import write_json
 from manifests.groups import Groups, read_groups
 from manifests.journal import FOLDER
 from manifests.record import Record, Status
-from manifests.review import ReviewStatus, SheetRow
+from manifests.review import ReviewStatus, SheetRow, suggested
 from manifests.spreadsheet import write_workbooks
 from manifests.workbook import Picture
 
@@ -89,7 +89,7 @@ def _row(record: Record, language: str, group: str) -> SheetRow:
         language=language,
         caption=(review and review.caption) or (offer and offer.caption) or machine,
         machine=machine,
-        suggestion=str(offer or ""),
+        suggestion=suggested(review, offer),
         alternatives=record.alternatives if own else (),
         confidence=said.confidence if said else record.confidence if own else None,
         review_status=review.status if review else ReviewStatus.UNREVIEWED,

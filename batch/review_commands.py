@@ -21,14 +21,34 @@ LINES_SHOWN = 20  # of a merge's report; all of them are in its file
 
 def review(options: argparse.Namespace) -> int:
     """Write sheets to review in, the most doubtful captions first, a picture in each row."""
+    print(
+        write_review(
+            _needed(options),
+            options.features,
+            options.language,
+            options.limit,
+            ungrouped=options.ungrouped,
+        )
+    )
+    return COMPLETE
+
+
+def write_review(
+    out: str,
+    features: str,
+    language: str = "",
+    limit: int | None = None,
+    *,
+    ungrouped: bool = False,
+) -> str:
+    """Write the sheets of an archive, of near-duplicates the first alone; say what was written."""
     from batch.review import sheet_rows, write_sheets
 
-    found = _found(options)
-    if not options.ungrouped:
-        _group(found, options.features)
-    rows = sheet_rows(found, options.language, all_rows=options.ungrouped)
-    print(printable(str(write_sheets(found, rows[: options.limit]))))
-    return COMPLETE
+    found = open_captioned(out)
+    if not ungrouped:
+        _group(found, features)
+    rows = sheet_rows(found, language, all_rows=ungrouped)
+    return printable(str(write_sheets(found, rows[:limit])))
 
 
 def _group(found: Captioned, features: str) -> None:

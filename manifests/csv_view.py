@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 from manifests.aside import keep_edits
 from manifests.durable import atomic_write, sha256_of, sync
 from manifests.record import Record, languages_of, sort_key
-from manifests.review import base_of
+from manifests.review import base_of, suggested
 from manifests.text import escape_cell
 
 _REVIEW: Final = ("caption_human", "review_status", "reviewer", "notes", "suggestion")
@@ -109,7 +109,7 @@ def _reviewed(record: Record) -> dict[str, str | None]:
         "review_status": review.status,
         "reviewer": review.reviewer,
         "notes": review.notes,
-        "suggestion": str(offer or ""),
+        "suggestion": suggested(review, offer),
         "base": base_of(review.language, review.status, shown, review.notes),
     }
     for each in record.reviews:

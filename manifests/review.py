@@ -49,6 +49,12 @@ class Offer:
         return f"{self.caption} ({self.why})"
 
 
+def suggested(review: Review | None, offer: Offer | None) -> str:
+    """Say what a sheet suggests beside a caption: words that are offered, or where its own are from."""
+    filled_in = f"filled in like {review.like}" if review and review.like else ""
+    return "; ".join(filter(None, (str(offer or ""), filled_in)))
+
+
 @dataclass(frozen=True, slots=True)
 class SheetRow:
     """One row of a review sheet, as a person is to see it."""
@@ -60,7 +66,7 @@ class SheetRow:
         str  # to edit: a person's words where there are some, else an offer, else the machine's
     )
     machine: str
-    suggestion: str  # an offer and where it comes from
+    suggestion: str  # `suggested`
     alternatives: tuple[str, ...]
     confidence: float | None
     review_status: ReviewStatus
