@@ -116,6 +116,7 @@ def _add_caption(parser: Any) -> None:
     )
     add("--retry-failed", action="store_true", help="try again what could not be read")
     add("--moved", action="store_true", help="OUT is this archive's, which was elsewhere then")
+    add("--review", choices=("xlsx",), help="write sheets to review in at the end")
     add(
         "--show",
         type=whole_number,

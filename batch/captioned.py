@@ -70,13 +70,19 @@ def open_captioned(out: str) -> Captioned:
     Raises ArchiveError where that holds no manifest or lies among the photos, ManifestError where
     the manifest is damaged.
     """
-    manifest = Path(out, "captions.parquet")
-    if not manifest.is_file():
-        raise ArchiveError(f"{out!r} holds no captions.parquet; give OUT= the folder of a run")
+    manifest = manifest_in(out)
     archive = _on_disk(read_archive(manifest))
     if os.path.isdir(archive):
         keep_out_of(archive, {"OUT": out})
     return Captioned(out, archive, with_languages(read_records(manifest)))
+
+
+def manifest_in(out: str) -> Path:
+    """Give the manifest that a run left in its folder. Raises ArchiveError where there is none."""
+    manifest = Path(out, "captions.parquet")
+    if not manifest.is_file():
+        raise ArchiveError(f"{out!r} holds no captions.parquet; give OUT= the folder of a run")
+    return manifest
 
 
 def small_picture(data: bytes, pixels: int) -> bytes:

@@ -13,16 +13,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from batch.captioned import open_captioned
+from batch.captioned import manifest_in, open_captioned
 from batch.damage import PhotoError
 from batch.embed import Embedded, embed_captions
 from batch.features import FeatureCache
 from batch.lock import locked
 from batch.photos import read_bytes
-from batch.results import Results
+from batch.results import reopened
 from batch.sidecar_report import Exported
 from manifests.durable import sync
-from manifests.journal import Journal, Moved, Place
+from manifests.journal import Moved, Place
 from manifests.record import Record
 
 EMBED = "embed"
@@ -37,21 +37,19 @@ def embed(
     features: the root of the caches. Raises the errors of `batch.embed.embed_captions`,
     ManifestError and LockedError.
     """
-    with locked(out):
-        _settle(out, features)
-        with Path(out, _NOTES).open("ab") as notes:
+    manifest = manifest_in(out)
+    _settle(out, features)
+    try:
+        with locked(out), manifest.with_name(_NOTES).open("ab") as notes:
 
             def note(embedded: Embedded) -> None:
                 notes.write(f"{json.dumps(_line(embedded))}\n".encode())
                 sync(notes)
 
-            try:
-                return embed_captions(
-                    open_captioned(out), note, include_machine=include_machine, replaces=replaces
-                )
-            finally:
-                notes.flush()
-                _settle(out, features)
+            found = open_captioned(out)
+            return embed_captions(found, note, include_machine=include_machine, replaces=replaces)
+    finally:
+        _settle(out, features)
 
 
 def _settle(out: str, features: str) -> None:
@@ -59,15 +57,14 @@ def _settle(out: str, features: str) -> None:
     path = Path(out, _NOTES)
     if not path.exists():
         return
-    results = Results.reopened(out)
-    records = results.read_committed()
-    done = _done(open_captioned(out).archive, _read(path))
-    if done:
-        Journal(out).append(EMBED, [_moved(each) for each in done])
-    _keep_features(features, done)
-    by_place = {(each.raw_path, each.old_id): each for each in done}
-    results.recommit([_followed(record, by_place) for record in records])
-    path.unlink()
+    with reopened(out) as (results, records):
+        done = _done(open_captioned(out).archive, _read(path))
+        if done:
+            results.journal.append(EMBED, [_moved(each) for each in done])
+        _keep_features(features, done)
+        by_place = {(each.raw_path, each.old_id): each for each in done}
+        results.recommit([_followed(record, by_place) for record in records])
+        path.unlink()
 
 
 def _read(path: Path) -> list[Embedded]:

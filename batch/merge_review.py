@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from batch.errors import ArchiveError
-from batch.lock import locked
-from batch.results import Results
+from batch.results import Results, reopened
 from batch.similar import take_apart
 from manifests.attach import place_of
 from manifests.corrections import read_corrections
@@ -36,9 +35,7 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
     LockedError.
     """
     corrections = read_corrections(Path(file))
-    with locked(out):
-        results = Results.reopened(out)
-        records = results.read_committed()
+    with reopened(out) as (results, records):
         merging = _Merging(results, records, os.path.basename(file))
         for correction in corrections:
             merging.take(correction)
@@ -53,9 +50,7 @@ def undo_merge(out: str) -> str:
 
     What it said stays in the journal; merging the same file again brings it back.
     """
-    with locked(out):
-        results = Results.reopened(out)
-        records = results.read_committed()
+    with reopened(out) as (results, records):
         last = last_merge(results.journal.deeds())
         if last is None:
             return "there is no merge to undo"
@@ -71,9 +66,7 @@ def ungroup(out: str, path: str) -> str:
     What was filled in from one of them to the others is undecided again. Raises ArchiveError where
     the photo is in no group.
     """
-    with locked(out):
-        results = Results.reopened(out)
-        records = results.read_committed()
+    with reopened(out) as (results, records):
         record = Rows(records).match({"path": path}).record
         if record is None:
             raise ArchiveError(

@@ -17,8 +17,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from batch.captioned import with_languages
+from batch.captioned import manifest_in, with_languages
 from batch.errors import ArchiveError
+from batch.lock import locked
 from batch.summary import Summary
 from manifests.attach import adopted, attach, moves
 from manifests.csv_view import csv_sha256, write_csv
@@ -40,6 +41,20 @@ class Previous:
     committed: Mapping[bytes, str | None]  # raw path -> photo identity, of the manifest alone
 
 
+@contextmanager
+def reopened(out: str) -> Iterator[tuple["Results", list[Record]]]:
+    """Hold the folder that a run has left, for what needs none of its photos; give its rows too.
+
+    Raises ArchiveError where it holds no manifest, ManifestError where that is damaged,
+    LockedError.
+    """
+    manifest = manifest_in(out)
+    with locked(out):
+        results = Results(out, "")
+        results.archive = read_archive(manifest)
+        yield results, results.read_committed()
+
+
 class Results:
     """The folder that a run writes to, while it holds its lock."""
 
@@ -53,18 +68,6 @@ class Results:
         self.journal = Journal(out)
         self._committed: list[Record] = []
         self._next_part = 0
-
-    @classmethod
-    def reopened(cls, out: str) -> "Results":
-        """Give the folder that a run has left, for what needs none of its photos.
-
-        Raises ArchiveError where it holds no manifest, ManifestError where that is damaged.
-        """
-        results = cls(out, "")
-        if not results.manifest.is_file():
-            raise ArchiveError(f"{out!r} holds no captions.parquet; give OUT= the folder of a run")
-        results.archive = read_archive(results.manifest)
-        return results
 
     @cached_property
     def parts(self) -> Path:

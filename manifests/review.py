@@ -50,7 +50,7 @@ class Offer:
 
 
 def suggested(review: Review | None, offer: Offer | None) -> str:
-    """Say what a sheet suggests beside a caption: words that are offered, or where its own are from."""
+    """Say what a sheet tells beside a caption: what is offered, or where its own words are from."""
     filled_in = f"filled in like {review.like}" if review and review.like else ""
     return "; ".join(filter(None, (str(offer or ""), filled_in)))
 

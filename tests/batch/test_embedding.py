@@ -1,0 +1,77 @@
+"""Captions go into the photos, and rows, reviews and features follow the photos' new bytes."""
+
+import shutil
+from hashlib import sha256
+
+import pytest
+
+import batch.embedding
+from batch.embedding import embed
+from batch.pipeline import run
+from tests.batch.reviewers import Sheet
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("exiftool") is None, reason="ExifTool is not installed"
+)
+
+
+@pytest.fixture
+def album(archive, stub_captioner):
+    """Caption two photos, one of which a person has described."""
+    archive.draw("a.png", "b.png")
+    run(archive.config())
+    Sheet(archive).write("a.png", caption="my words", reviewer="Kim").bring_back()
+    return archive
+
+
+def embedded(album):
+    return embed(str(album.out), str(album.features))
+
+
+def identity(album, name):
+    return sha256((album.root / name).read_bytes()).hexdigest()
+
+
+def test_the_photo_has_other_bytes_and_is_the_same_photo(album, fake_encoder):
+    before = album.records["a.png"]
+    done = embedded(album)
+    assert (done.written, done.exit_code) == (1, 0)
+    after = album.records["a.png"]
+    assert after.photo_id == identity(album, "a.png") != before.photo_id
+    assert (after.review.caption, after.caption) == ("my words", before.caption)
+    encoded = fake_encoder.photos
+    summary = run(album.config())
+    assert (summary.captioned, summary.unchanged) == (0, 2)
+    run(album.config(overwrite=True))
+    assert fake_encoder.photos == encoded
+    assert album.records["a.png"].review.caption == "my words"
+
+
+def test_the_same_again_changes_nothing(album):
+    embedded(album)
+    whole = album.results, identity(album, "a.png")
+    assert embedded(album).unchanged == 1
+    assert (album.results, identity(album, "a.png")) == whole
+
+
+@pytest.mark.fault
+def test_a_run_that_was_killed_in_between_knows_its_photos_again(album, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(batch.embedding, "_settle", lambda *_: None)
+        embedded(album)
+    assert album.records["a.png"].photo_id != identity(album, "a.png")
+    run(album.config())
+    assert album.records["a.png"].reviews == ()
+    embedded(album)
+    assert album.records["a.png"].review.caption == "my words"
+
+
+@pytest.mark.fault
+def test_a_note_of_a_photo_that_was_not_written_changes_nothing(album):
+    notes = album.out / ".embedding.jsonl"
+    notes.write_text(
+        '{"raw_path": "a.png", "old_id": "x", "new_id": "y", "size": 1, "mtime_ns": 1}\n{"raw'
+    )
+    embedded(album)
+    assert album.records["a.png"].review.caption == "my words"
+    assert not notes.exists()
