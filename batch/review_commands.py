@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch.captioned import Captioned, open_captioned
 from batch.config import OUTPUTS, captioner_folder, captioner_folders, default_out
 from batch.errors import ArchiveError
 from batch.lock import locked
@@ -15,6 +14,7 @@ from batch.text import printable
 
 if TYPE_CHECKING:
     from batch.attended import Attended
+    from batch.captioned import Captioned
 
 LINES_SHOWN = 20  # of a merge's report; all of them are in its file
 
@@ -42,6 +42,7 @@ def write_review(
     ungrouped: bool = False,
 ) -> str:
     """Write the sheets of an archive, of near-duplicates the first alone; say what was written."""
+    from batch.captioned import open_captioned
     from batch.review import sheet_rows, write_sheets
 
     found = open_captioned(out)
@@ -51,7 +52,7 @@ def write_review(
     return printable(str(write_sheets(found, rows[:limit])))
 
 
-def _group(found: Captioned, features: str) -> None:
+def _group(found: "Captioned", features: str) -> None:
     """Group near-duplicates, as far as the features of the last captioner's encoder are kept."""
     from batch.similar import update_groups
     from models.fingerprints import encoder_fingerprint
@@ -150,7 +151,7 @@ def gallery(options: argparse.Namespace) -> int:
     return COMPLETE
 
 
-def _attention(found: Captioned, options: argparse.Namespace) -> "Attended":
+def _attention(found: "Captioned", options: argparse.Namespace) -> "Attended":
     from batch.quiet import start_tensorflow
 
     start_tensorflow()
@@ -254,7 +255,7 @@ def learn(options: argparse.Namespace) -> int:
     return COMPLETE
 
 
-def _captioners(found: Captioned) -> list[str]:
+def _captioners(found: "Captioned") -> list[str]:
     """Give the folders of the captioners that wrote an archive's captions, as far as they ship."""
     names = [record.captioner or "" for record in found.records]
     names += [each.captioner for record in found.records for each in record.languages]
@@ -262,7 +263,9 @@ def _captioners(found: Captioned) -> list[str]:
     return [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
 
 
-def _found(options: argparse.Namespace) -> Captioned:
+def _found(options: argparse.Namespace) -> "Captioned":
+    from batch.captioned import open_captioned
+
     return open_captioned(_needed(options))
 
 

@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 
 from batch.scan import scan
 from manifests.manifest import read_records
+from manifests.sidecar import read_xmp
 from tests.batch.archives import draw, save_captioner, state_of
 from tests.models.tutorial import Tutorial, said_captions
 from tests.pictures import encoded, grey16, noise, turned, upright
@@ -24,7 +26,8 @@ PARTS = ["Makefile", "batch", "manifests", "models", "recipes", "constraints.txt
 NAMES = "DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS"
 NAMES += " TRAIN_LIST DEV_LIST DEV_CAPTIONS STRICT PRESET ENCODER DRY_RUN SHOW RETRY_FAILED MOVED"
 NAMES += " ALLOW_PRIVATE PHOTO MODEL GLOVE FROM DESCRIPTIONS TEMPERATURE SEED"
-NAMES += " MAKEFLAGS MAKELEVEL MFLAGS"
+NAMES += " LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW UNGROUPED"
+NAMES += " BESIDE MACHINE REPLACE EMBED ATTENTION MAKEFLAGS MAKELEVEL MFLAGS"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NAMES.split()}
 
 pytestmark = pytest.mark.slow
@@ -107,6 +110,36 @@ def test_without_a_corpus_what_is_missing_is_told_and_the_exit_code_is_2(home, g
     found = make(home, goal, "CAPTIONS=$(touch pwned)")
     assert found.stderr.startswith("give PHOTOS=")
     assert found.returncode == 2
+    assert not list(home.rglob("pwned"))
+
+
+@pytest.mark.parametrize("goal", ["review", "undo-merge", "sample", "gallery", "export"])
+def test_without_the_place_of_results_both_settings_are_named(home, goal):
+    found = make(home, goal)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith("give DIR=/path/to/photos that were captioned, or OUT=")
+
+
+def test_a_review_goes_its_whole_way_whatever_the_names(home, captioner, tmp_path):
+    name = 'it\'s the $HOME of 개 & "co"'
+    draw(tmp_path / name / f"{name}.png")
+    folder = {"DIR": str(tmp_path / name)}
+    places = folder | {"FEATURES": str(tmp_path / "features")}
+    assert make(home, "caption", CAPTIONER=captioner, **places).returncode == 0
+    assert make(home, "review", **places).returncode == 0
+    sheet = home / "outputs" / name / "sheets" / "review.xlsx"
+    book = openpyxl.load_workbook(sheet)
+    columns = {cell.value: number for number, cell in enumerate(book.active[1], 1)}
+    book.active.cell(2, columns["caption"]).value = "$(touch pwned) 개"
+    book.save(tmp_path / f"{name}.xlsx")
+    merged = make(home, "merge-review", FROM=str(tmp_path / f"{name}.xlsx"))
+    assert (merged.returncode, merged.stderr) == (0, "")
+    exported = make(home, "export", TO="xmp", INTO=str(tmp_path / "side cars"), **folder)
+    assert exported.returncode == 0, exported.stderr
+    sidecar = tmp_path / "side cars" / f"{name}.png.xmp"
+    assert read_xmp(sidecar.read_bytes()).captions["x-default"] == "$(touch pwned) 개"
+    assert make(home, "gallery", ATTENTION="0", **folder).returncode == 0
+    assert make(home, "undo-merge", **folder).stdout.startswith("undone: 1 decisions")
     assert not list(home.rglob("pwned"))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import batch.pipeline
+from batch.__main__ import COMMANDS as commands_of_batch
 from batch.__main__ import main
 from batch.config import Config
 from batch.lock import locked
@@ -20,11 +21,7 @@ from manifests.manifest import read_records
 from tests.batch.archives import draw, state_of
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = [
-    *("caption", "features", "train", "corpus", "evaluate", "calibrate", "scene"),
-    *("attention", "structure", "page"),
-]
-COMMANDS += ["import-checkpoint", "import-features", "calibrate"]
+COMMANDS = [command.__name__.replace("_", "-") for command in commands_of_batch]
 
 
 @pytest.fixture
@@ -60,6 +57,7 @@ def python(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
 
 HELP = """
 import sys
+from batch.__main__ import COMMANDS as commands_of_batch
 from batch.__main__ import main
 try:
     main(sys.argv[1:])
@@ -278,6 +276,7 @@ import sys, time
 from batch.quiet import start_tensorflow
 start_tensorflow()
 import batch.caption, batch.encode
+from batch.__main__ import COMMANDS as commands_of_batch
 from batch.__main__ import main
 from tests.batch.archives import FakeEncoder, StubCaptioner
 
