@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import batch.__main__
 import batch.pipeline
-from batch.__main__ import COMMANDS as commands_of_batch
 from batch.__main__ import main
 from batch.config import Config
 from batch.lock import locked
@@ -21,7 +21,7 @@ from manifests.manifest import read_records
 from tests.batch.archives import draw, state_of
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = [command.__name__.replace("_", "-") for command in commands_of_batch]
+COMMANDS = [command.__name__.replace("_", "-") for command in batch.__main__.COMMANDS]
 
 
 @pytest.fixture
@@ -57,7 +57,6 @@ def python(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
 
 HELP = """
 import sys
-from batch.__main__ import COMMANDS as commands_of_batch
 from batch.__main__ import main
 try:
     main(sys.argv[1:])
@@ -276,7 +275,6 @@ import sys, time
 from batch.quiet import start_tensorflow
 start_tensorflow()
 import batch.caption, batch.encode
-from batch.__main__ import COMMANDS as commands_of_batch
 from batch.__main__ import main
 from tests.batch.archives import FakeEncoder, StubCaptioner
 
