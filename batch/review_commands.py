@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from batch.captioned import Captioned
 
 LINES_SHOWN = 20  # of a merge's report; all of them are in its file
+PHOTOS_TRIED = 100  # to find the encoder that has seen an archive
 
 
 def review(options: argparse.Namespace) -> int:
@@ -53,13 +54,30 @@ def write_review(
 
 
 def _group(found: "Captioned", features: str) -> None:
-    """Group near-duplicates, as far as the features of the last captioner's encoder are kept."""
+    """Group near-duplicates, as far as the features of an encoder are kept."""
     from batch.similar import update_groups
+
+    encoder = _encoder(found, features)
+    if encoder:
+        with locked(found.out):
+            update_groups(found, features, encoder)
+
+
+def _encoder(found: "Captioned", features: str) -> str | None:
+    """Tell an encoder that has seen the photos: a captioner's that ships, or another's."""
+    from batch.features import FeatureCache
     from models.fingerprints import encoder_fingerprint
 
-    for captioner in _captioners(found)[:1]:
-        with locked(found.out):
-            update_groups(found, features, encoder_fingerprint(captioner))
+    names = [encoder_fingerprint(folder) for folder in _captioners(found)]
+    names += sorted(os.listdir(features)) if os.path.isdir(features) else []
+    some = [record.photo_id for record in found.records if record.photo_id][:PHOTOS_TRIED]
+    for name in dict.fromkeys(names):
+        folder = os.path.join(features, name)
+        if os.path.isdir(folder) and not name.endswith("-pooled"):
+            cache = FeatureCache(folder)
+            if any(photo_id in cache for photo_id in some):
+                return name
+    return None
 
 
 def merge_review(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from PIL import Image
 
 from batch.__main__ import main
 from batch.pipeline import run
@@ -189,6 +190,29 @@ def test_a_group_is_named_by_one_of_its_photos(album, ask):
     code, _, err = ask("ungroup", "--photo", "c.png")
     assert code == 1
     assert "in no group" in err
+
+
+def test_a_photo_saved_again_stands_behind_the_first_and_is_filled_in(album, ask):
+    colours = {"a.png": "red", "b/a.png": "lime", "b/바다.png": "blue", "c.png": "gray"}
+    for name, colour in colours.items():
+        Image.new("RGB", (48, 32), colour).save(album.root / name)
+    Image.new("RGB", (48, 32), "gray").save(album.root / "saved again.png", compress_level=1)
+    run(album.config())
+    features = ["--features", str(album.features)]
+    _, out, _ = ask("review", *features)
+    assert out.startswith("4 rows to review")
+    _, out, _ = ask("review", *features, "--ungrouped")
+    assert out.startswith("5 rows to review")
+    Sheet(album).write("c.png", caption="my words", reviewer="Kim").bring_back()
+    assert album.records["saved again.png"].review.like == "c.png"
+    row = next(row for row in album.csv_rows if row["path"] == "saved again.png")
+    assert (row["caption_human"], row["suggestion"]) == ("my words", "filled in like c.png")
+    _, out, _ = ask("ungroup", "--photo", "saved again.png")
+    assert out == "2 photos apart, 1 of them undecided again\n"
+    assert album.records["saved again.png"].reviews == ()
+    assert album.records["c.png"].review.caption == "my words"
+    _, out, _ = ask("review", *features)
+    assert out.startswith("5 rows to review")
 
 
 @pytest.mark.parametrize("command", ["review", "undo-merge", "sample", "gallery"])
