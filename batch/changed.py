@@ -64,6 +64,8 @@ def write_changes(
         "Shown": f"{min(SHOWN, len(ranked)):,} of {len(ranked):,} changes, the largest first",
     }
     at_hand = os.path.isdir(found.archive)
+    if not at_hand:
+        facts["Photos"] = "not at hand: captions alone"
     cards = (_card(change, found, at_hand=at_hand) for change in ranked[:SHOWN])
     page = captions_page(f"What changed in {found.name}", facts, cards)
     path = Path(found.out, "changed.html")

@@ -1,8 +1,9 @@
 """Learn from reviews: a captioner taught with an archive's approved and edited captions.
 
 A part of the photos is held out. The new captioner is offered only where it leaves a reviewer less
-to do there than the old one, which stays as it is. No photo is opened: features come from the cache
-and the encoder is left as it is, so that the cache stays right for the new captioner too.
+to do there than the old one, by more than chance; the old one stays as it is. No photo is opened:
+features come from the cache and the encoder is left as it is, so that the cache stays right for the
+new captioner too.
 """
 
 import os

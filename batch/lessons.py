@@ -93,10 +93,11 @@ class _Groups:
 
 
 def split(lessons: Iterable[Lesson], learnt: Collection[str]) -> Split:
-    """Split lessons by their groups' names, which no later review changes.
+    """Split lessons by their groups' names: the same photos are held out whatever else is there.
 
-    learnt: what `read_learnt` gives. A group with a photo that was learnt from before stays among
-    those to learn from. Only photos that a person looked at are chosen on or held out.
+    learnt: what `read_learnt` gives. A group with a photo that was learnt from before is never held
+    out: groups grow together, and their names change with them. Only photos that a person looked
+    at are chosen on or held out.
     """
     groups: dict[str, list[Lesson]] = defaultdict(list)
     for lesson in lessons:
@@ -104,10 +105,8 @@ def split(lessons: Iterable[Lesson], learnt: Collection[str]) -> Split:
     train, chosen_on, held_out = [], [], []
     for group, members in groups.items():
         seen = [each for each in members if each.seen]
-        share = _share(group)
-        if share >= HELD_OUT + CHOSEN_ON or any(
-            _short(each.photo_id) in learnt for each in members
-        ):
+        share, known = _share(group), any(_short(each.photo_id) in learnt for each in members)
+        if share >= HELD_OUT + CHOSEN_ON or (known and share < HELD_OUT):
             train += [*seen, *[each for each in members if not each.seen][:FILLED_IN]]
         elif share >= HELD_OUT:
             chosen_on += seen

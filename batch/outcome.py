@@ -48,7 +48,7 @@ class Outcome:
         end = (
             f"offered: {self.place}, used by CAPTIONER=; {self.captioner} stays as it is"
             if self.offered
-            else f"nothing is offered: {self.captioner} leaves as little to change, and stays"
+            else f"nothing is offered: it is not surely better than {self.captioner}, which stays"
         )
         return "\n".join([*self.told(), end])
 

@@ -6,6 +6,8 @@ photo, and CIDEr over a few dozen of those is mostly chance. The words that stan
 of the captioner that wrote them, which a person approved: that one needs no change there, and
 another needs some however good its own words are. So the yardstick favours the older captioner: a
 newer one that needs less work all the same does better, and one that is refused may be as good.
+What chance alone would do does not count: of two captioners that are alike each wins every other
+time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,8 +43,8 @@ class Trial:
 
     @property
     def better(self) -> bool:
-        """Whether the new captioner leaves fewer words to change."""
-        return self.gain > 0
+        """Whether the new captioner leaves fewer words to change, by more than chance."""
+        return self.gain > 0 and self.sure
 
     @property
     def gain(self) -> float:

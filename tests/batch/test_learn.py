@@ -233,19 +233,20 @@ def test_it_learns_again_without_holding_out_what_it_has_learnt(
     monkeypatch.setattr(batch.teach, "PHASES", (Phase(1, 1e-4),))
     out = reviewed(tmp_path / "out", correction)
     again = learn(out, outcome.place, str(features), str(tmp_path / "again"))
-    assert {each.photo_id for each in again.parts.held_out} == {
-        each.photo_id for each in outcome.parts.held_out
-    }
+    assert again.parts.held_out == outcome.parts.held_out
+    assert again.trial.old.name == "new"
 
 
 @pytest.mark.slow
 def test_learning_twice_gives_the_same_weights(base, features, tmp_path, monkeypatch):
     monkeypatch.setattr(batch.teach, "PHASES", (Phase(1, 0.02),))
-    out = reviewed(tmp_path / "out", correction)
-    places = [str(tmp_path / name) for name in ("one", "two")]
-    for place in places:
-        learn(out, base, str(features), place)
-    one, two = (read_arrays(Path(place, "decoder.weights.h5")) for place in places)
+    known = tuple(lesson(number, corrected(number)) for number in range(40))
+    parts = Split(known, known[:5], ())
+    for name in ("one", "two"):
+        teach(base, parts, the_cache(features), str(tmp_path / name), "new")
+    one, two = (read_arrays(tmp_path / name / "decoder.weights.h5") for name in ("one", "two"))
+    before = read_arrays(Path(base, "decoder.weights.h5"))
+    assert any((array != before[name]).any() for name, array in one.items())
     for name, array in one.items():
         np.testing.assert_array_equal(array, two[name], err_msg=name)
 
@@ -254,31 +255,30 @@ def test_learning_twice_gives_the_same_weights(base, features, tmp_path, monkeyp
 
 
 @pytest.mark.slow
-def test_a_learning_that_makes_it_no_better_offers_nothing(base, features, tmp_path):
+def test_where_people_let_all_captions_stand_nothing_is_offered(base, features, tmp_path):
+    everything = [lesson(number, "") for number in range(PHOTOS)]
+    said = captions_of(Captioner.load(base), everything, the_cache(features))
+
     def approve(number):
-        return Review("en", ReviewStatus.APPROVED, first_words(number))
+        return Review("en", ReviewStatus.APPROVED, said[identity(number)])
 
     out = reviewed(tmp_path / "out", approve)
     found = learn(out, base, str(features), str(tmp_path / "new" / "captioner"))
     assert not found.offered
+    assert found.trial.old.edits.sum() == 0
     assert "nothing is offered" in str(found)
     assert "words to change a photo" in str(found)
     assert list((tmp_path / "new").iterdir()) == []
 
 
 @pytest.mark.slow
-def test_a_learning_from_nonsense_is_refused(base, features, tmp_path):
-    def nonsense(number):
-        words = np.random.default_rng(number).permutation(
-            ["dog", "runs", "children", "sofa", "on", "ball"]
-        )
-        edited = number % 3 == 0
-        text = " ".join(words) if edited else first_words(number)
-        return Review("en", ReviewStatus.EDITED if edited else ReviewStatus.APPROVED, text)
-
-    out = reviewed(tmp_path / "out", nonsense)
-    found = learn(out, base, str(features), str(tmp_path / "new"))
-    assert found.trial.gain <= 0
+def test_a_learning_that_makes_it_worse_is_refused(base, features, tmp_path, monkeypatch):
+    monkeypatch.setattr(batch.teach, "PHASES", (Phase(1, 5.0),))
+    found = learn(
+        reviewed(tmp_path / "out", correction), base, str(features), str(tmp_path / "new")
+    )
+    assert found.trial.gain < 0
+    assert found.trial.sure
     assert not (tmp_path / "new").exists()
 
 
