@@ -266,10 +266,13 @@ def learn(options: argparse.Namespace) -> int:
     out = _needed(options)
     start_tensorflow()
     from batch.learn import learn as teach
+    from manifests.groups import read_groups
+    from manifests.journal import FOLDER
 
+    groups = read_groups(Path(out, FOLDER))
+    near = {photo_id: group[0] for group in groups.members for photo_id in group}
     captioner = captioner_folder(options.captioner)
-    outcome = teach(out, captioner, options.features, options.to)
-    print(printable(str(outcome)))
+    print(printable(str(teach(out, captioner, options.features, options.to, near))))
     return COMPLETE
 
 
