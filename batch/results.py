@@ -161,7 +161,8 @@ class Results:
         if entries or moved:
             self.journal.append(RUN, [*entries, *moved])
         keep_formers(self.manifest.parent, before, ordered)
-        return attach(ordered, reviews)
+        # Which language a caption of an older version is in must be known to show its review.
+        return attach(with_languages(ordered) if reviews.decided else ordered, reviews)
 
     def _says(self, ordered: list[Record]) -> bool:
         """Tell whether both views are there and hold these rows already."""

@@ -304,6 +304,14 @@ def test_a_manifest_of_an_older_version_takes_corrections(album):
     assert csv_row(album, "a.png")["caption_human"] == "my words"
 
 
+def test_a_manifest_of_an_older_version_that_is_put_back_shows_what_people_said(album):
+    old = [replace(record, language=None) for record in album.records.values()]
+    Sheet(album).write("a.png", caption="my words").bring_back()
+    write_records(album.out / "captions.parquet", old, str(album.root))
+    run(album.config())
+    assert csv_row(album, "a.png")["caption_human"] == "my words"
+
+
 def test_files_that_cannot_be_merged_are_told(album, tmp_path):
     rubbish = tmp_path / "rubbish.csv"
     rubbish.write_bytes(b"\x00\x01\x02")
