@@ -32,7 +32,7 @@ from manifests.journal import (
 from manifests.matching import Match, Rows
 from manifests.merge_report import Line, MergeReport, write_report
 from manifests.record import Record, said_of
-from manifests.review import Correction, Offer, Review, ReviewStatus
+from manifests.review import Correction, Offer, Review, ReviewStatus, digest
 from manifests.three_way import Base, Merged, Outcome, Standing, Theirs, contest, merge, read_status
 
 
@@ -45,6 +45,7 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
     corrections = read_corrections(Path(file))
     with reopened(out) as (results, records):
         merging = _Merging(results, records, os.path.basename(file))
+        merging.report.lacks_captions = not any(map(_has_captions, corrections))
         for correction in corrections:
             merging.take(correction)
         merging.fill_in(read_groups(Path(out, FOLDER)))
@@ -135,12 +136,15 @@ class _Merging:
     def take(self, correction: Correction) -> None:
         """Take one row of the file."""
         self.report.rows += 1
-        match = self.rows.match(correction.cells)
-        photo_id = correction.cells.get("photo_id", "").strip().lower()
+        photo_id = self.reviews.identity(correction.cells.get("photo_id", "").strip().lower())
+        match = self.rows.match({**correction.cells, "photo_id": photo_id})
         if match.changed and photo_id not in self.known:
             match = Match(problem="another photo than the one at this path")
         if match.record is None:
-            self._tell(correction, "not matched", after=_words(correction), why=match.problem)
+            if _is_untouched(correction):
+                self.report.elsewhere += 1
+            else:
+                self._tell(correction, "not matched", after=_words(correction), why=match.problem)
             return
         place = place_of(match.record)
         if match.changed:
@@ -295,6 +299,21 @@ def _base(correction: Correction, ending: str) -> Base | None:
 def _texts(cells: Mapping[str, str], ending: str) -> tuple[str, ...]:
     names = (f"caption_human{ending}", f"caption{ending}")
     return tuple(cells[name] for name in names if name in cells)
+
+
+def _has_captions(correction: Correction) -> bool:
+    return any(name.startswith("caption") for name in correction.cells)
+
+
+def _is_untouched(correction: Correction) -> bool:
+    """Tell whether a row is as it went out, whatever it is of."""
+    cells, base = correction.cells, _base(correction, "")
+    if base is None:
+        return False
+    texts = {digest(text) for text in _texts(cells, "") if text.strip()}
+    same = digest(cells.get("notes", "")) in (base.notes, digest(""))
+    status = cells.get("review_status", "").strip().casefold()
+    return same and texts <= {base.caption} and status in ("", base.status)
 
 
 def _words(correction: Correction) -> str:

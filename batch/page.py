@@ -47,7 +47,7 @@ def _card(record: Record, found: Captioned) -> Card:
     return Card(
         record.path,
         picture,
-        record.caption or "",
+        record.review.caption or record.caption or "",
         figures | {"status": record.status.value},
         alternatives=record.alternatives,
         problem=record.error or problem,

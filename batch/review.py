@@ -42,7 +42,7 @@ class Sheets:
 
 
 def sheet_rows(found: Captioned, language: str = "", *, all_rows: bool = False) -> list[SheetRow]:
-    """Give an archive's rows to review captions of one language in, doubt first.
+    """Give an archive's rows to review captions of one language in: conflicts, then doubt first.
 
     language: as BCP 47; without one, each row's own. Of near-duplicates only the first is given,
     which speaks for the others, unless `all_rows` asks for all; photos that are gone are left out.
@@ -61,7 +61,8 @@ def sheet_rows(found: Captioned, language: str = "", *, all_rows: bool = False) 
         _row(record, language or record.language or "", _leader(record, groups, paths))
         for record in there
     ]
-    return doubt_first(row for row in rows if all_rows or not _is_spoken_for(row))
+    chosen = doubt_first(row for row in rows if all_rows or not is_spoken_for(row))
+    return sorted(chosen, key=lambda row: "conflict: " not in row.suggestion)
 
 
 def _languages(record: Record) -> set[str]:
@@ -74,7 +75,7 @@ def _leader(record: Record, groups: Groups, paths: Mapping[str, str]) -> str:
     return paths.get(groups.leader(record.photo_id or "") or "", "")
 
 
-def _is_spoken_for(row: SheetRow) -> bool:
+def is_spoken_for(row: SheetRow) -> bool:
     """Tell whether another photo of its group stands in the sheet for it."""
     return row.group not in ("", row.path) and row.review_status is ReviewStatus.UNREVIEWED
 

@@ -22,6 +22,7 @@ from batch.text import printable
 if TYPE_CHECKING:
     from batch.attended import Attended
     from batch.captioned import Captioned
+    from manifests.merge_report import Line
 
 LINES_SHOWN = 20  # of a merge's report; all of them are in its file
 PHOTOS_TRIED = 100  # to find the encoder that has seen an archive
@@ -51,13 +52,17 @@ def write_review(
 ) -> str:
     """Write the sheets of an archive, of near-duplicates the first alone; say what was written."""
     from batch.captioned import open_captioned
-    from batch.review import sheet_rows, write_sheets
+    from batch.review import is_spoken_for, sheet_rows, write_sheets
 
     found = open_captioned(out)
     if not ungrouped:
         _group(found, features)
-    rows = sheet_rows(found, language, all_rows=ungrouped)
-    return printable(str(write_sheets(found, rows[:limit])))
+    every = sheet_rows(found, language, all_rows=True)
+    rows = every if ungrouped else [row for row in every if not is_spoken_for(row)]
+    name = f"review-{language}" if language else "review"
+    behind = f"; {len(every) - len(rows):,} near-duplicates stand behind them"
+    written = str(write_sheets(found, rows[:limit], name))
+    return printable(written + (behind if len(rows) < len(every) else ""))
 
 
 def _group(found: "Captioned", features: str) -> None:
@@ -100,17 +105,27 @@ def merge_review(options: argparse.Namespace) -> int:
     report = merge(out, options.source, dry_run=options.dry_run)
     odd = report.of("conflict", "not matched", "problem", "of a photo that has changed since")
     for line in odd[:LINES_SHOWN]:
-        words = f": {line.after!r}" if line.after else ""
-        why = f" ({line.why})" if line.why else ""
-        print(printable(f"line {line.line}, {line.path}: {line.what}{why}{words}"), file=sys.stderr)
+        print(printable(_told(line)), file=sys.stderr)
     if len(odd) > LINES_SHOWN:
         print(f"and {len(odd) - LINES_SHOWN:,} more", file=sys.stderr)
+    if report.lacks_captions:
+        print("the file has no column `caption`: no words were read from it", file=sys.stderr)
     if report.written:
         print(f"each change: {printable(report.written)}")
     if report.set_aside:
         print(f"your edited spreadsheet is kept as {printable(report.set_aside)}")
     print(printable(f"{'would be: ' if options.dry_run else ''}{report}"))
     return WITH_FAILURES if odd else COMPLETE
+
+
+def _told(line: "Line") -> str:
+    """Say what became of a row that needs a look, and what to do where that is not plain."""
+    words = f": {line.after!r}" if line.after else ""
+    why = f" ({line.why})" if line.why else ""
+    stands = ""
+    if line.what == "conflict":
+        stands = f"; {line.before!r} stands until somebody who has seen both decides"
+    return f"line {line.line}, {line.path}: {line.what}{why}{words}{stands}"
 
 
 def undo_merge(options: argparse.Namespace) -> int:
@@ -328,13 +343,14 @@ def _of_file(file: str) -> str:
     """
     from manifests.corrections import read_corrections
     from manifests.errors import ManifestError
-    from manifests.manifest import read_photo_ids
+    from manifests.manifest import read_names
 
-    named = {each.cells.get("photo_id", "").strip() for each in read_corrections(Path(file))} - {""}
+    cells = [each.cells for each in read_corrections(Path(file))]
+    named = {each.get(name, "").strip() for each in cells for name in ("photo_id", "path")} - {""}
     known: dict[str, int] = {}
     for path in sorted(Path(OUTPUTS).glob("*/captions.parquet")):
         with suppress(ManifestError, OSError):  # another archive's need not be whole
-            known[str(path.parent)] = len(named & read_photo_ids(path))
+            known[str(path.parent)] = len(named & read_names(path))
     best = max(known.values(), default=0)
     found = [out for out, photos in known.items() if photos and photos == best]
     if len(found) != 1:

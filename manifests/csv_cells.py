@@ -42,33 +42,32 @@ def csv_rows(path: Path, data: bytes, is_header: IsHeader) -> Iterator[tuple[int
         raise ManifestError(path, f"{where} ({error})", SAVE_ANEW) from error
 
 
-_AMID_LATIN: Final = re.compile("[A-Za-z][\uac00-\ud7a3]")
+_BY_LATIN: Final = re.compile("[A-Za-z](?=([\uac00-\ud7a3]))|([\uac00-\ud7a3])(?=[A-Za-z])")
 
 
 def _decoded(path: Path, data: bytes) -> str:
+    encoding = _encoding(path, data)
     try:
-        text = data.decode(_encoding(path, data))
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         problem = f"is neither UTF-8 nor Korean text (byte {error.start})"
         raise ManifestError(path, problem, _AS_UTF_8) from error
     if "\0" in text:
         raise ManifestError(path, "is no table of text", SAVE_ANEW)
-    if found := next(filter(_is_western, _AMID_LATIN.finditer(text)), None):
-        problem = f"is in a Western encoding, as it seems: {found[0]!r}"
+    amid_latin = _BY_LATIN.finditer(text) if encoding == "cp949" else iter(())
+    if found := next(filter(_is_western, amid_latin), None):
+        problem = f"is in a Western encoding, as it seems: {found[1] or found[2]!r}"
         raise ManifestError(path, problem, _AS_UTF_8)
     return text
 
 
 def _is_western(found: re.Match[str]) -> bool:
-    """Tell whether a syllable right behind a Latin letter is one that only cp949 has.
+    """Tell whether a syllable beside a Latin letter is one that only cp949 has.
 
-    The byte of a Western quote or dash and the letter behind it read as such: `dog's` as `dog뭩`.
+    A Western letter, quote or dash and the letter behind it read as such: `dog\u2019s` as `dog뭩`.
     """
-    try:
-        found[0][-1].encode("euc-kr")
-    except UnicodeEncodeError:
-        return True
-    return False
+    syllable = found[1] or found[2]
+    return len(syllable.encode("euc-kr")) > 2  # spelt in pieces: it has no place of its own
 
 
 def _encoding(path: Path, data: bytes) -> str:

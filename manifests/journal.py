@@ -91,6 +91,7 @@ class Reviews:
     sources: dict[Place, dict[str, str]] = field(default_factory=_by_place)  # files
     history: dict[Place, list[Review]] = field(default_factory=lambda: defaultdict(list))
     heard: dict[Place, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    renamed: dict[str, str] = field(default_factory=dict)  # identities of photos written into
 
     def take(self, entry: Entry, source: str) -> None:
         """Add what a deed says."""
@@ -119,6 +120,16 @@ class Reviews:
                 self.heard[place].add((review.language, review.at))
             case Moved(place, to):
                 self.heard[to] |= self.heard[place]
+                if place.photo_id and place.raw_path == to.raw_path:
+                    self.renamed[place.photo_id] = to.photo_id
+
+    def identity(self, photo_id: str) -> str:
+        """Give what a photo goes by now, though this program may have written into it since."""
+        seen: set[str] = set()
+        while photo_id in self.renamed and photo_id not in seen:
+            seen.add(photo_id)
+            photo_id = self.renamed[photo_id]
+        return photo_id
 
     def has_heard(self, place: Place, review: Review) -> bool:
         """Tell whether the journal holds a review, undone or not."""

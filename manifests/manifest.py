@@ -56,10 +56,11 @@ def read_archive(path: Path) -> str:
         return archive_of(file.schema_arrow)
 
 
-def read_photo_ids(path: Path) -> set[str]:
-    """Read the identities of the photos that a manifest has; raises as `read_records`."""
+def read_names(path: Path) -> set[str]:
+    """Read the identities and paths of the photos that a manifest has; raises as `read_records`."""
     with _opened(path) as file:
-        return set(file.read(columns=["photo_id"])["photo_id"].drop_null().to_pylist())
+        table = file.read(columns=["photo_id", "path"])
+    return {name for column in table.columns for name in column.drop_null().to_pylist()}
 
 
 def _check_one_row_each(ordered: Sequence[Record]) -> None:

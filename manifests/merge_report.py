@@ -29,6 +29,8 @@ class MergeReport:
     file: str
     rows: int = 0
     unchanged: int = 0
+    elsewhere: int = 0  # untouched, and of photos that are not here
+    lacks_captions: bool = False  # the file has no column of them
     lines: list[Line] = field(default_factory=list)
     written: str = ""  # where the whole report is
     set_aside: str | None = None  # where an edited captions.csv was kept
@@ -36,7 +38,9 @@ class MergeReport:
     def __str__(self) -> str:
         counts = Counter(line.what for line in self.lines)
         parts = [f"{self.rows:,} rows", *(f"{n:,} {what}" for what, n in sorted(counts.items()))]
-        return f"{', '.join(parts)}, {self.unchanged:,} unchanged: {self.file}"
+        parts.append(f"{self.unchanged:,} unchanged")
+        parts += [f"{self.elsewhere:,} untouched of other photos"] if self.elsewhere else []
+        return f"{', '.join(parts)}: {self.file}"
 
     def of(self, *kinds: str) -> list[Line]:
         """Give the lines of some kinds."""

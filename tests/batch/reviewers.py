@@ -45,6 +45,9 @@ class Sheet:
             writer.writerows(self.cells)
         return path
 
-    def bring_back(self, name: str | None = None, **how: str) -> MergeReport:
+    def bring_back(
+        self, name: str | None = None, *, dry_run: bool = False, **how: str
+    ) -> MergeReport:
         """Save it and merge it."""
-        return merge_review(str(self.archive.out), str(self.save(name, **how)))
+        file = self.save(name, **how)
+        return merge_review(str(self.archive.out), str(file), dry_run=dry_run)

@@ -94,12 +94,15 @@ def test_the_results_are_found_by_the_photos_in_a_file_from_anywhere(
 def test_what_needs_a_look_is_told_and_exits_3(album, ask):
     Sheet(album, "kim.csv").write("c.png", caption="Kim's", reviewer="Kim").bring_back()
     sheet = Sheet(album, "lee.csv").write("a.png", review_status="perhaps")
-    sheet.cells.append({**sheet.cells[0], "path": "no such.png", "photo_id": ""})
+    elsewhere = {"path": "no such.png", "photo_id": ""}
+    sheet.cells.append({**sheet.cells[0], **elsewhere, "review_status": "unreviewed"})
+    sheet.cells.append({**sheet.cells[0], **elsewhere, "caption": "my words"})
     code, out, err = ask("merge-review", str(sheet.save()))
     assert code == 3
     assert "no review_status: 'perhaps'" in err
-    assert "no such.png: not matched (no photo of this archive)" in err
+    assert "no such.png: not matched (no photo of this archive): 'my words" in err
     assert "1 not matched, 1 problem" in out
+    assert "1 untouched of other photos" in out
 
 
 def test_a_dry_run_says_that_it_is_one(album, ask):
