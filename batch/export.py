@@ -1,5 +1,6 @@
 """Captions leave the archive for trainers and other programs: `.txt`, COCO, imagefolder, JSONL."""
 
+import itertools
 import os
 import unicodedata
 from collections import Counter
@@ -23,7 +24,8 @@ from manifests.interchange import (
     write_imagefolder_csv,
     write_jsonl,
 )
-from manifests.record import Record, Status
+from manifests.path_names import numbers
+from manifests.record import Record, Status, sort_key
 
 Writer = Callable[[BinaryIO, Sequence[Line]], None]
 FILES: Mapping[str, Mapping[str, Writer]] = {
@@ -104,8 +106,14 @@ def _languages(found: Captioned, asked: Export) -> list[str]:
 def _all_words(
     records: Iterable[Record], asked: Export, language: str
 ) -> Iterator[tuple[int, Record, Words]]:
-    """Give the photos with a caption to export, numbered by their place in the archive."""
-    for number, record in enumerate(records, 1):
+    """Give the photos with a caption to export, in the order of their paths, and numbers for them.
+
+    As COCO's own, these are those in their names, where each photo of the archive has one that is
+    no other's; else its place among all.
+    """
+    ordered = sorted(records, key=sort_key)
+    named = numbers(record.raw_path.decode("utf-8", "surrogateescape") for record in ordered)
+    for number, record in zip(named or itertools.count(1), ordered, strict=False):
         words = words_in(record, language, include_machine=asked.include_machine)
         if words is not None:
             yield number, record, words
