@@ -20,7 +20,7 @@ from batch.features import FeatureCache
 from batch.lock import locked
 from batch.photos import read_bytes
 from batch.results import reopened
-from batch.sidecar_report import Exported
+from batch.sidecar_report import SidecarReport
 from manifests.durable import sync
 from manifests.journal import Moved, Place
 from manifests.record import Record
@@ -31,7 +31,7 @@ _NOTES = ".embedding.jsonl"
 
 def embed(
     out: str, features: str, *, include_machine: bool = False, replaces: bool = False
-) -> Exported:
+) -> SidecarReport:
     """Write what people have said of photos into the photos; their reviews and features stay.
 
     features: the root of the caches. Raises the errors of `batch.embed.embed_captions`,

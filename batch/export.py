@@ -165,7 +165,7 @@ def _write_txt(
     """Write a `.txt` for each photo; none where it would be read as another photo's as well."""
     claims = Counter(_folded(_txt_name(record)) for record in found.records if _is_there(record))
     wanted: dict[str, bytes] = {}
-    sources = []
+    sources: dict[str, str] = {}
     is_inside = cache(lambda folder: is_within(folder, found.archive))
     for _, record, said in words:
         name = _txt_name(record)
@@ -178,9 +178,10 @@ def _write_txt(
             summary.skip(record, why)
         else:
             wanted[name] = txt_of(said.caption)
-            sources.append(said.source)
-    _count(summary, sources)
+            sources[name] = said.source
     summary.changes = write_beside(ledger, wanted)
+    stayed = {*summary.changes.kept, *summary.changes.failed}
+    _count(summary, (source for name, source in sources.items() if name not in stayed))
 
 
 def _txt_name(record: Record) -> str:

@@ -132,10 +132,13 @@ def test_a_txt_of_another_or_that_was_edited_stays(captioned, tmp_path):
     (to / "2019" / "a.txt").write_text("by hand")
     summary = export_captions(captioned(), Export("txt", str(to)))
     assert summary.changes.kept == ["2019/a.txt"]
+    assert (summary.photos, summary.exit_code) == (1, 3)
     (to / "2019" / "b.txt").write_text("edited")
     summary = export_captions(captioned(), Export("txt", str(to)))
     assert texts_in(to) == {"2019/a.txt": "by hand", "2019/b.txt": "edited"}
     assert len(summary.told()) == 2
+    assert (summary.photos, summary.machine, summary.exit_code) == (0, 0, 3)
+    assert str(summary).startswith("0 captions, 2 of others left as they are")
 
 
 def test_a_txt_of_the_same_words_is_still_another_s(captioned, tmp_path):
@@ -312,5 +315,5 @@ def test_a_folder_that_cannot_be_written_to_is_told(captioned, tmp_path):
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "2019").write_text("a file")
     summary = export_captions(captioned(), Export("txt", str(tmp_path / "to")))
-    assert (len(summary.changes.failed), summary.exit_code) == (2, 3)
+    assert (len(summary.changes.failed), summary.photos, summary.exit_code) == (2, 0, 3)
     assert (tmp_path / "to" / "2019").read_text() == "a file"
