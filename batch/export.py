@@ -15,8 +15,8 @@ from batch.errors import ArchiveError
 from batch.exported import Exported, Ledger, write_beside, write_file
 from batch.leaving import Words, languages_leaving, words_in
 from manifests.interchange import (
-    HUMAN,
     Line,
+    by_person,
     txt_of,
     write_coco,
     write_coco_results,
@@ -199,7 +199,7 @@ def _is_there(record: Record) -> bool:
 
 
 def _count(summary: Exported, sources: Iterable[str]) -> None:
-    counts = Counter(source == HUMAN for source in sources)
+    counts = Counter(map(by_person, sources))
     summary.photos, summary.machine = counts.total(), counts[False]
 
 
@@ -224,7 +224,7 @@ def _write_records(found: Captioned, asked: Export, ledger: Ledger, summary: Exp
         if said:
             records.append(record)
             words = words_in(record, said[0], include_machine=asked.include_machine)
-            summary.machine += words is not None and words.source != HUMAN
+            summary.machine += words is not None and not by_person(words.source)
     summary.photos = len(records)
     only = [asked.language] if asked.language else []
     write = partial(write_jsonl, records=records, languages=only)

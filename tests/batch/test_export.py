@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -215,6 +216,23 @@ def test_image_ids_are_places_in_the_archive(captioned, tmp_path):
     assert sources == ["human", "human", "flickr8k@12ab"]
     results = json.loads((place / "results.json").read_text())
     assert results[1] == {"image_id": 2, "caption": "개가\n달린다"}
+
+
+@pytest.mark.parametrize(
+    ("to", "name"),
+    [
+        ("coco", "captions.json"),
+        ("imagefolder", "metadata.jsonl"),
+        ("imagefolder-csv", "metadata.csv"),
+    ],
+)
+def test_what_was_filled_in_says_so_and_is_no_machine_s(captioned, tmp_path, to, name):
+    filled = Review("en", APPROVED, "a dog", "Kim", like="2019/a.jpg")
+    rows = [ROWS[0], replace(row(b"2019/e.jpg"), reviews=(filled,))]
+    summary = export_captions(captioned(rows), Export(to))
+    assert (summary.photos, summary.machine) == (2, 0)
+    text = (tmp_path / "out" / "export" / to / name).read_text(encoding="utf-8")
+    assert text.count("human, of a photo like it") == 1
 
 
 def test_photos_that_no_program_could_open_are_left_out_and_told(captioned, tmp_path):
