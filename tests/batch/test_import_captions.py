@@ -139,10 +139,12 @@ def test_a_caption_in_another_language_goes_beside_ours(captioned):
     row = captioned.records[NAMES[0]]
     assert (row.caption, row.language, row.captioner) == ("our words", "en", "flickr8k-en@12")
     assert row.languages == (
-        LanguageCaption("en", "our words", 0.0, "flickr8k-en@12"),
-        LanguageCaption("ko", "개", 0.0, "florence@imported"),
+        LanguageCaption("en", "our words", None, "flickr8k-en@12"),
+        LanguageCaption("ko", "개", None, "florence@imported"),
     )
-    assert captioned.csv_rows[2]["caption_en"] == "our words"
+    shown = captioned.csv_rows[2]
+    assert shown["caption_en"] == "our words"
+    assert (shown["confidence_en"], shown["confidence_ko"]) == ("", "")
     before = captioned.results
     take(captioned, jsonl(captioned, {NAMES[0]: "개"}))
     assert captioned.results == before
