@@ -108,6 +108,31 @@ def test_photos_held_out_stay_held_out_when_others_are_reviewed():
     assert 0.08 < len(many.chosen_on) / 900 < 0.17
 
 
+def test_what_is_like_a_photo_that_was_learnt_from_is_not_held_out_though_that_has_no_words_now():
+    # A photo that is learnt from alone, and is held out with another one of a lesser identity.
+    one, other = next(
+        (one, other)
+        for one in range(40)
+        for other in range(40)
+        if split(lessons(row(one)), ()).train
+        and split(lessons(row(other), groups={identity(one): identity(other)}), ()).held_out
+    )
+    learnt = learnt_after((), split(lessons(row(one)), ()))["photos"]
+    withdrawn = row(one, None, "unreviewed")
+    later = lessons(withdrawn, row(other), groups={identity(one): identity(other)})
+    assert ids(split(later, ()).held_out) == {identity(other)}
+    assert not split(later, learnt).held_out
+
+
+def test_a_group_may_change_sides_but_not_to_what_is_held_out_from_what_was_learnt():
+    rows = [row(number) for number in range(60)]
+    before = split(lessons(*rows), ())
+    learnt = learnt_after((), before)["photos"]
+    pairs = {identity(number): identity(number + 1) for number in range(0, 60, 2)}
+    after = split(lessons(*rows, groups=pairs), learnt)
+    assert ids(after.held_out) < ids(before.held_out)
+
+
 def test_a_burst_does_not_drown_the_others():
     burst = [row(number, like="1.jpg") for number in range(2, 40)]
     parts = split(lessons(row(1), *burst), frozenset({identity(1)[:16]}))
