@@ -180,7 +180,7 @@ def _write_txt(
             wanted[name] = txt_of(said.caption)
             sources[name] = said.source
     summary.changes = write_beside(ledger, wanted)
-    stayed = {*summary.changes.kept, *summary.changes.failed}
+    stayed = {*summary.changes.kept, *(name for name, _ in summary.changes.failed)}
     _count(summary, (source for name, source in sources.items() if name not in stayed))
 
 

@@ -37,17 +37,11 @@ class Changes:
     removed: int = 0  # of captions that stand no more
     kept: list[str] = field(default_factory=list)  # not ours, or changed since: left as they are
     set_aside: list[str] = field(default_factory=list)  # the names that such files have now
-    failed: dict[str, str] = field(default_factory=dict)  # what is wrong, by name
+    failed: list[tuple[str, str]] = field(default_factory=list)  # name, and what is wrong
 
     def __add__(self, other: "Changes") -> "Changes":
-        return Changes(
-            self.written + other.written,
-            self.unchanged + other.unchanged,
-            self.removed + other.removed,
-            self.kept + other.kept,
-            self.set_aside + other.set_aside,
-            self.failed | other.failed,
-        )
+        both = {name: value + getattr(other, name) for name, value in vars(self).items()}
+        return Changes(**both)
 
     def count(self, name: str, outcome: str, *, known: bool) -> bool:
         """Count what became of a file; tell whether it is there and ours."""
@@ -65,7 +59,7 @@ class Changes:
             case "left":
                 pass
             case error:
-                self.failed[name] = error
+                self.failed.append((name, error))
                 return known
         return False
 
@@ -100,7 +94,7 @@ class Exported:
         lines += [
             f"set aside, it was not ours or was changed: {each}" for each in changes.set_aside
         ]
-        lines += [f"cannot be written: {name}: {why}" for name, why in changes.failed.items()]
+        lines += [f"cannot be written: {name}: {why}" for name, why in changes.failed]
         return [printable(line) for line in [*self.examples, *lines[: 5 * SHOWN]]]
 
     def __str__(self) -> str:
