@@ -28,7 +28,7 @@ from batch.photos import read_bytes
 from batch.said import description_of
 from batch.sidecar_files import check_untouched, explain
 from batch.sidecar_places import NoPlaceError, Places
-from batch.sidecar_report import Exported
+from batch.sidecar_report import SidecarReport
 from manifests.durable import atomic_write, sync
 from manifests.rdf import DEFAULT, EMBEDDED, XmpError
 from manifests.record import Record
@@ -41,7 +41,7 @@ def embed_captions(
     *,
     include_machine: bool = False,
     replaces: bool = False,
-) -> Exported:
+) -> SidecarReport:
     """Write what people have said of photos into the photos.
 
     `replacing` is told of each photo right before its new bytes take the old ones' place, so that
@@ -63,7 +63,7 @@ class _Embedding:
     tool: ExifTool
     replacing: Callable[[Embedded], None]
     replaces: bool
-    done: Exported = field(default_factory=lambda: Exported("photos"))
+    done: SidecarReport = field(default_factory=lambda: SidecarReport("photos"))
 
     def photo(self, record: Record, description: Description | None) -> None:
         self.done.photos += 1

@@ -6,12 +6,12 @@ from batch.captioned import manifest_in, open_captioned
 from batch.embed import embed_captions
 from batch.embedded import follow_embedded, noting
 from batch.results import reopened
-from batch.sidecar_report import Exported
+from batch.sidecar_report import SidecarReport
 
 
 def embed(
     out: str, features: str, *, include_machine: bool = False, replaces: bool = False
-) -> Exported:
+) -> SidecarReport:
     """Write what people have said of photos into the photos; their reviews and features stay.
 
     features: the root of the caches. Raises the errors of `batch.embed.embed_captions`,

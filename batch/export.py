@@ -1,5 +1,6 @@
 """Captions leave the archive for trainers and other programs: `.txt`, COCO, imagefolder, JSONL."""
 
+import itertools
 import os
 import unicodedata
 from collections import Counter
@@ -14,8 +15,8 @@ from batch.errors import ArchiveError
 from batch.exported import Exported, Ledger, write_beside, write_file
 from batch.leaving import Words, languages_leaving, words_in
 from manifests.interchange import (
-    HUMAN,
     Line,
+    by_person,
     txt_of,
     write_coco,
     write_coco_results,
@@ -23,7 +24,8 @@ from manifests.interchange import (
     write_imagefolder_csv,
     write_jsonl,
 )
-from manifests.record import Record, Status
+from manifests.path_names import numbers
+from manifests.record import Record, Status, sort_key
 
 Writer = Callable[[BinaryIO, Sequence[Line]], None]
 FILES: Mapping[str, Mapping[str, Writer]] = {
@@ -104,8 +106,14 @@ def _languages(found: Captioned, asked: Export) -> list[str]:
 def _all_words(
     records: Iterable[Record], asked: Export, language: str
 ) -> Iterator[tuple[int, Record, Words]]:
-    """Give the photos with a caption to export, numbered by their place in the archive."""
-    for number, record in enumerate(records, 1):
+    """Give the photos with a caption to export, in the order of their paths, and numbers for them.
+
+    As COCO's own, these are those in their names, where each photo of the archive has one that is
+    no other's; else its place among all.
+    """
+    ordered = sorted(records, key=sort_key)
+    named = numbers(record.raw_path.decode("utf-8", "surrogateescape") for record in ordered)
+    for number, record in zip(named or itertools.count(1), ordered, strict=False):
         words = words_in(record, language, include_machine=asked.include_machine)
         if words is not None:
             yield number, record, words
@@ -157,7 +165,7 @@ def _write_txt(
     """Write a `.txt` for each photo; none where it would be read as another photo's as well."""
     claims = Counter(_folded(_txt_name(record)) for record in found.records if _is_there(record))
     wanted: dict[str, bytes] = {}
-    sources = []
+    sources: dict[str, str] = {}
     is_inside = cache(lambda folder: is_within(folder, found.archive))
     for _, record, said in words:
         name = _txt_name(record)
@@ -170,9 +178,10 @@ def _write_txt(
             summary.skip(record, why)
         else:
             wanted[name] = txt_of(said.caption)
-            sources.append(said.source)
-    _count(summary, sources)
+            sources[name] = said.source
     summary.changes = write_beside(ledger, wanted)
+    stayed = {*summary.changes.kept, *(name for name, _ in summary.changes.failed)}
+    _count(summary, (source for name, source in sources.items() if name not in stayed))
 
 
 def _txt_name(record: Record) -> str:
@@ -190,7 +199,7 @@ def _is_there(record: Record) -> bool:
 
 
 def _count(summary: Exported, sources: Iterable[str]) -> None:
-    counts = Counter(source == HUMAN for source in sources)
+    counts = Counter(map(by_person, sources))
     summary.photos, summary.machine = counts.total(), counts[False]
 
 
@@ -215,7 +224,7 @@ def _write_records(found: Captioned, asked: Export, ledger: Ledger, summary: Exp
         if said:
             records.append(record)
             words = words_in(record, said[0], include_machine=asked.include_machine)
-            summary.machine += words is not None and words.source != HUMAN
+            summary.machine += words is not None and not by_person(words.source)
     summary.photos = len(records)
     only = [asked.language] if asked.language else []
     write = partial(write_jsonl, records=records, languages=only)

@@ -37,7 +37,7 @@ class Changes:
     removed: int = 0  # of captions that stand no more
     kept: list[str] = field(default_factory=list)  # not ours, or changed since: left as they are
     set_aside: list[str] = field(default_factory=list)  # the names that such files have now
-    failed: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)  # name, and what is wrong
 
     def __add__(self, other: "Changes") -> "Changes":
         both = {name: value + getattr(other, name) for name, value in vars(self).items()}
@@ -59,7 +59,7 @@ class Changes:
             case "left":
                 pass
             case error:
-                self.failed.append(f"{name}: {error}")
+                self.failed.append((name, error))
                 return known
         return False
 
@@ -84,7 +84,8 @@ class Exported:
     @property
     def exit_code(self) -> int:
         """Say whether every caption that was to leave has left."""
-        return WITH_FAILURES if self.skipped or self.changes.failed else COMPLETE
+        left = self.skipped or self.changes.kept or self.changes.failed
+        return WITH_FAILURES if left else COMPLETE
 
     def told(self) -> list[str]:
         """Say what needs a look, a line each."""
@@ -93,7 +94,7 @@ class Exported:
         lines += [
             f"set aside, it was not ours or was changed: {each}" for each in changes.set_aside
         ]
-        lines += [f"cannot be written: {each}" for each in changes.failed]
+        lines += [f"cannot be written: {name}: {why}" for name, why in changes.failed]
         return [printable(line) for line in [*self.examples, *lines[: 5 * SHOWN]]]
 
     def __str__(self) -> str:

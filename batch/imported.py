@@ -122,7 +122,8 @@ def with_caption(record: Record, said: Sequence[Said], language: str, credit: Cr
     """
     captions = list(dict.fromkeys(tidy(each) for one in said for each in one.captions))
     captions = [caption for caption in captions if caption]
-    confidence = said[0].confidence
+    told = said[0].confidence
+    confidence = None if told is None else float32(told)
     own = language_of_record(record)
     if record.caption is None or own in ("", language):
         return _leading(record, captions, language, confidence, credit)
@@ -146,7 +147,7 @@ def _leading(
         record,
         caption=captions[0],
         status=record.status if gone else Status.CAPTIONED,
-        confidence=None if confidence is None else float32(confidence),
+        confidence=confidence,
         alternatives=further[:MAX_ALTERNATIVES],
         log_prob=None,
         captioner=credit.captioner,
@@ -160,15 +161,13 @@ def _leading(
 def _beside(
     record: Record, caption: str, language: str, confidence: float | None, credit: Credit
 ) -> Record:
-    said = LanguageCaption(language, caption, float32(confidence or 0.0), credit.captioner)
+    said = LanguageCaption(language, caption, confidence, credit.captioner)
     return _put(_listed(record, language_of_record(record)), said)
 
 
 def _listed(record: Record, language: str) -> Record:
     """List the row's own caption among those by language."""
-    own = LanguageCaption(
-        language, record.caption or "", record.confidence or 0.0, record.captioner or ""
-    )
+    own = LanguageCaption(language, record.caption or "", record.confidence, record.captioner or "")
     return _put(record, own)
 
 

@@ -45,7 +45,7 @@ from models.scene import SCENE_FILE
 
 TRAINED = os.path.join("models", "trained")
 FEWEST = 100  # photos that people looked at; a quarter of them tells two captioners apart
-FEWEST_HELD_OUT = 15
+FEWEST_HELD_OUT = 15  # near-duplicates count once
 _FILES = (CONFIG_FILE, VOCABULARY_FILE, DECODER_FILE)  # of a training's folder, what is offered
 
 
@@ -107,13 +107,14 @@ def _new_place(captioner: str, archive: str) -> str:
 
 def _check_enough(lessons: Sequence[Lesson], parts: Split, uncached: int, language: str) -> None:
     seen = sum(lesson.seen for lesson in lessons)
-    enough = seen >= FEWEST and len(parts.held_out) >= FEWEST_HELD_OUT
+    held_out = len({lesson.group for lesson in parts.held_out})
+    enough = seen >= FEWEST and held_out >= FEWEST_HELD_OUT
     if not (enough and parts.train and parts.chosen_on):
         lacking = f", {uncached:,} more have no cached features" if uncached else ""
         raise ArchiveError(
             f"{seen:,} photos have an approved or edited caption in {language}{lacking}, "
-            f"{len(parts.held_out):,} of them to compare captioners on; at least {FEWEST} and "
-            f"{FEWEST_HELD_OUT} are needed: review more, then learn"
+            f"{held_out:,} of them to compare captioners on, where near-duplicates count once; at "
+            f"least {FEWEST} and {FEWEST_HELD_OUT} are needed: review more, then learn"
         )
 
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batch.captioned import language_of_record
-from manifests.interchange import HUMAN
+from manifests.interchange import HUMAN, HUMAN_LIKE
 from manifests.record import Record
 from manifests.review import Review, ReviewStatus
 
 
 @dataclass(frozen=True)
 class Words:
-    """A caption that may leave; `source` is `HUMAN` or a captioner's signature."""
+    """A caption that may leave; `source` is `HUMAN`, `HUMAN_LIKE` or a captioner's signature."""
 
     caption: str
     language: str
@@ -39,7 +39,8 @@ def languages_leaving(record: Record, *, include_machine: bool) -> Iterator[str]
 
 def _by_person(review: Review, language: str) -> Words | None:
     stands = review.stands and (review.caption or "").strip()
-    return Words(review.caption or "", language, HUMAN) if stands else None
+    source = HUMAN_LIKE if review.like else HUMAN
+    return Words(review.caption or "", language, source) if stands else None
 
 
 def machines_words(record: Record, language: str) -> Words | None:

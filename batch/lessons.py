@@ -1,7 +1,11 @@
 """What a captioner can learn from an archive: captions that people approved or wrote.
 
-Photos are split by their identity, so that one that was held out is held out in every learning, and
-group by group, so that near-duplicates are never on both sides.
+Photos are split group by group, so that near-duplicates are never on both sides. A photo alone is
+on the side that its identity tells, in every learning. A group is on that of its member of the
+least identity, and may change sides when it grows, is joined to another one or taken apart. What
+holds whatever becomes of groups: a photo that a captioner has learnt from, and what is in one group
+with it today, is not held out when that captioner learns again. What was held out may be learnt
+from later.
 """
 
 import hashlib
@@ -9,7 +13,7 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batch.errors import ArchiveError
 from manifests.record import Record
@@ -30,6 +34,7 @@ class Lesson:
     group: str  # the same for near-duplicates
     seen: bool  # a person looked at this photo, not only at one like it
     edited: bool  # a person wrote the caption; else it is a captioner's that was approved
+    alike: frozenset[str] = frozenset()  # identities of its group, those nobody reviewed as well
 
 
 @dataclass(frozen=True)
@@ -58,14 +63,16 @@ def read_lessons(
             reviews[record.photo_id].append(review)
             if review.like:  # the path of a photo, or its identity
                 together.join(record.photo_id, photos.get(review.like) or review.like)
-    return [_lesson(photo_id, said, together) for photo_id, said in reviews.items()]
+    members = together.members()
+    lessons = (_lesson(each, said, together.name(each)) for each, said in reviews.items())
+    return [replace(each, alike=members.get(each.group, each.alike)) for each in lessons]
 
 
-def _lesson(photo_id: str, said: Sequence[Review], together: "_Groups") -> Lesson:
+def _lesson(photo_id: str, said: Sequence[Review], group: str) -> Lesson:
     return Lesson(
         photo_id,
         tuple(dict.fromkeys(str(review.caption) for review in said)),
-        together.name(photo_id),
+        group,
         seen=any(not review.like for review in said),
         edited=any(review.status is ReviewStatus.EDITED for review in said),
     )
@@ -91,13 +98,20 @@ class _Groups:
             photo = self._above[photo]
         return photo
 
+    def members(self) -> dict[str, frozenset[str]]:
+        """Give all photos of each group of several, by the group's name."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for photo in self._above:
+            found[self.name(photo)].add(photo)
+        return {name: frozenset({name, *photos}) for name, photos in found.items()}
+
 
 def split(lessons: Iterable[Lesson], learnt: Collection[str]) -> Split:
-    """Split lessons by their groups' names: the same photos are held out whatever else is there.
+    """Split lessons by their groups' names: a group of one name is on one side, unless learnt from.
 
     learnt: what `read_learnt` gives. A group with a photo that was learnt from before is never held
-    out: groups grow together, and their names change with them. Only photos that a person looked
-    at are chosen on or held out.
+    out, though nobody's words stand for that photo by now: groups grow together, and their names
+    change with them. Only photos that a person looked at are chosen on or held out.
     """
     groups: dict[str, list[Lesson]] = defaultdict(list)
     for lesson in lessons:
@@ -105,7 +119,8 @@ def split(lessons: Iterable[Lesson], learnt: Collection[str]) -> Split:
     train, chosen_on, held_out = [], [], []
     for group, members in groups.items():
         seen = [each for each in members if each.seen]
-        share, known = _share(group), any(_short(each.photo_id) in learnt for each in members)
+        alike = {photo for each in members for photo in (each.photo_id, *each.alike)}
+        share, known = _share(group), any(_short(photo) in learnt for photo in alike)
         if share >= HELD_OUT + CHOSEN_ON or (known and share < HELD_OUT):
             train += [*seen, *[each for each in members if not each.seen][:FILLED_IN]]
         elif share >= HELD_OUT:

@@ -99,9 +99,7 @@ def beside_others(record: Record, old: Record | None, language: str) -> Record:
         return record
     same = old is not None and old.photo_id == record.photo_id
     others = [each for each in old.languages if each.language != language] if old and same else []
-    own = LanguageCaption(
-        language, record.caption, record.confidence or 0.0, record.captioner or ""
-    )
+    own = LanguageCaption(language, record.caption, record.confidence, record.captioner or "")
     return replace(record, languages=tuple(sorted([own, *others], key=attrgetter("language"))))
 
 

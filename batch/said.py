@@ -1,7 +1,7 @@
 """What may leave of a row, as XMP has it: words, and where each comes from."""
 
 from batch.leaving import Words, languages_leaving, machines_words, words_in
-from manifests.interchange import HUMAN
+from manifests.interchange import by_person
 from manifests.record import Record
 from manifests.sidecar import MACHINE, Description, Mark, Said
 
@@ -19,7 +19,7 @@ def description_of(record: Record, *, include_machine: bool = False) -> Descript
 
 
 def _said(record: Record, words: Words) -> Said:
-    if words.source != HUMAN:
+    if not by_person(words.source):
         return Said(words.caption, Mark(words.language, MACHINE, *_credit(words)))
     machine = machines_words(record, words.language)
     credit = _credit(machine) if machine and machine.caption == words.caption else ("", "")

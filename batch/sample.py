@@ -22,9 +22,11 @@ SAMPLED = 200  # captions: an error rate of 20% is known to about 6% to either s
 def current_sample(found: Captioned, n: int = SAMPLED, language: str = "") -> Sample:
     """Give the sample to check, and keep it in OUT: the last one until all of it is decided.
 
-    A larger `n` extends it: what was drawn stays. Once it is decided, the next one is drawn from
-    all captions again. `language` asks for captions in one of several languages, else each photo's
-    own is taken. The caller holds the lock of OUT.
+    A larger `n` draws it anew in the same order, from the captions that there are by now: it holds
+    what was drawn before, but for photos that others, which have come since, push out; else those
+    of before would be likelier than the others. What people said of these stays. Once a sample is
+    decided, the next one is drawn in another order. `language` asks for captions in one of several
+    languages, else each photo's own is taken. The caller holds the lock of OUT.
     Raises ArchiveError where there is no caption to draw, ManifestError where a sample is damaged.
     """
     folder = Path(found.out, FOLDER)
@@ -33,14 +35,27 @@ def current_sample(found: Captioned, n: int = SAMPLED, language: str = "") -> Sa
         last = None
     if last and len(last.drawn) >= n:
         return last
-    number = last.number if last else 1 + (latest.number if latest else 0)
-    drawn = draw_sample(found.records, n, number, language, last.drawn if last else ())
-    if last and drawn.drawn == last.drawn:
-        return last  # there is no more to draw
-    sample = replace(drawn, number=number)
+    sample = draw_sample(found.records, n, _seed(last, latest), language)
+    if last:
+        sample = _as_before(sample, last)
+        if (sample.drawn, sample.population) == (last.drawn, last.population):
+            return last  # there is no more to draw
     folder.mkdir(exist_ok=True)
     write_sample(folder, sample)
     return sample
+
+
+def _seed(last: Sample | None, latest: Sample | None) -> int:
+    if last:
+        return last.seed
+    return 1 + (latest.number if latest else 0)
+
+
+def _as_before(sample: Sample, last: Sample) -> Sample:
+    """Keep the number of a sample that is extended, and what was drawn as the machine said it."""
+    before = {each.photo_id: each for each in last.drawn}
+    drawn = (before.get(each.photo_id, each) for each in sample.drawn)
+    return replace(sample, number=last.number, drawn=tuple(sorted(drawn, key=_by_path)))
 
 
 def last_result(found: Captioned, language: str = "") -> SampleResult | None:
@@ -49,18 +64,12 @@ def last_result(found: Captioned, language: str = "") -> SampleResult | None:
     return error_rate(sample, found.records) if sample else None
 
 
-def draw_sample(
-    records: Iterable[Record],
-    n: int,
-    seed: int,
-    language: str = "",
-    kept: Sequence[Drawn] = (),
-) -> Sample:
+def draw_sample(records: Iterable[Record], n: int, seed: int, language: str = "") -> Sample:
     """Draw `n` of the machine's captions, each as likely as any other; fewer where there are fewer.
 
     Photos of equal bytes count once; those without a caption, or missing, not at all. The seed puts
-    all photos into an order, and the first are drawn: a larger sample holds the smaller one, and
-    the order of `records` is of no account. `kept` were drawn before, and stay.
+    all photos into an order, and the first are drawn: of the same photos a larger sample holds the
+    smaller one, and the order of `records` is of no account. The sample's number is the seed.
     Raises ArchiveError where there is nothing to draw or to ask for.
     """
     if n < 1:
@@ -69,12 +78,10 @@ def draw_sample(
     if not population:
         asked = f" in {language!r}" if language else ""
         raise ArchiveError(f"there is no caption{asked} to draw; caption the photos first")
-    before = {each.photo_id for each in kept}
-    new = (photo_id for photo_id in population if photo_id not in before)
-    first = heapq.nsmallest(n - len(before), new, key=lambda photo_id: _place(seed, photo_id))
-    drawn = sorted([*kept, *(population[photo_id] for photo_id in first)], key=_by_path)
+    first = heapq.nsmallest(n, population, key=lambda photo_id: _place(seed, photo_id))
+    drawn = sorted((population[photo_id] for photo_id in first), key=_by_path)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Sample(1, seed, now, language, max(len(population), len(drawn)), tuple(drawn))
+    return Sample(seed, seed, now, language, len(population), tuple(drawn))
 
 
 def _population(records: Iterable[Record], language: str) -> dict[str, Drawn]:

@@ -8,7 +8,7 @@ from manifests.record import Record
 
 
 @dataclass
-class Exported:
+class SidecarReport:
     """What an export did, for one line to print; `notes` say what is to be known of which photo."""
 
     what: str  # is written: "sidecars"

@@ -20,7 +20,7 @@ from batch.sidecar_files import (
     replace_sidecar,
 )
 from batch.sidecar_places import Naming, NoPlaceError, Places
-from batch.sidecar_report import Exported
+from batch.sidecar_report import SidecarReport
 from manifests.durable import remove_leftovers
 from manifests.rdf import XmpError
 from manifests.record import Record
@@ -34,7 +34,7 @@ def export_sidecars(
     include_machine: bool = False,
     replaces: bool = False,
     to: str | None = None,
-) -> Exported:
+) -> SidecarReport:
     """Bring the sidecars of an archive's photos to what people have said of them.
 
     `naming` is for new sidecars; those of either name that hold our words are brought up to date.
@@ -55,7 +55,7 @@ class _Export:
     places: Places
     naming: Naming
     replaces: bool
-    done: Exported = field(default_factory=lambda: Exported("sidecars"))
+    done: SidecarReport = field(default_factory=lambda: SidecarReport("sidecars"))
     _cleared: str = ""  # the folder that was last rid of what killed runs left in it
     _taken: set[tuple[int, int]] = field(default_factory=set)  # sidecars of this run, by inode
 

@@ -97,7 +97,8 @@ def compare(
         return figures(captioner.config.name, said, lessons, words)
 
     edited = np.array([lesson.edited for lesson in lessons])
-    return Trial(measured(old), measured(new), edited)
+    groups = np.array([lesson.group for lesson in lessons])
+    return Trial(measured(old), measured(new), edited, groups)
 
 
 def captions_of(

@@ -7,11 +7,12 @@ of the captioner that wrote them, which a person approved: that one needs no cha
 another needs some however good its own words are. So the yardstick favours the older captioner: a
 newer one that needs less work all the same does better, and one that is refused may be as good.
 What chance alone would do does not count: of two captioners that are alike each wins every other
-time.
+time. Near-duplicates count together there: ten photos of a burst tell about as much as one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -35,11 +36,15 @@ class Figures:
 
 @dataclass(frozen=True)
 class Trial:
-    """What came out, of the same photos in the same order; `edited` of them by a person's hand."""
+    """What came out, of the same photos in the same order; `edited` of them by a person's hand.
+
+    `groups`: the same for near-duplicates.
+    """
 
     old: Figures
     new: Figures
     edited: np.ndarray  # bool (photos,)
+    groups: np.ndarray  # names or numbers (photos,)
 
     @property
     def better(self) -> bool:
@@ -51,16 +56,21 @@ class Trial:
         """Words a photo that the new captioner spares its reviewer."""
         return float((self.old.edits - self.new.edits).mean())
 
-    @property
+    @cached_property
     def interval(self) -> tuple[float, float]:
         """Where the gain is on other photos like these, 95 times of 100.
 
-        A paired bootstrap: Koehn, "Statistical significance tests for machine translation
-        evaluation", EMNLP 2004.
+        A paired bootstrap (Koehn, "Statistical significance tests for machine translation
+        evaluation", EMNLP 2004) that draws groups whole, as their photos do not vary on their own
+        (Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8).
         """
-        gains = self.old.edits - self.new.edits
-        draws = np.random.default_rng(0).integers(0, len(gains), (_RESAMPLES, len(gains)))
-        low, high = np.quantile(gains[draws].mean(axis=1), (0.025, 0.975))
+        _, group = np.unique(self.groups, return_inverse=True)
+        gains = np.bincount(group, self.old.edits - self.new.edits)  # (groups,)
+        photos = np.bincount(group)
+        draw = np.random.default_rng(0).integers
+        resamples = (draw(0, len(gains), len(gains)) for _ in range(_RESAMPLES))
+        drawn = [gains[each].sum() / photos[each].sum() for each in resamples]
+        low, high = np.quantile(drawn, (0.025, 0.975))
         return float(low), float(high)
 
     @property
@@ -92,8 +102,11 @@ class Trial:
         low, high = self.interval
         side = "fewer" if self.gain >= 0 else "more"
         chance = "more than chance" if self.sure else "which may be chance"
+        groups = len(np.unique(self.groups))
+        alike = f", {groups:,} if near-duplicates count once" if groups < len(self.edited) else ""
+        photos = f"{len(self.edited):,} photos{alike}"
         return (
-            f"{abs(self.gain):.2f} words a photo {side} to change, on {len(self.edited):,} photos "
+            f"{abs(self.gain):.2f} words a photo {side} to change, on {photos} "
             f"(95% interval of what is saved: {low:.2f} to {high:.2f}): {chance}"
         )
 

@@ -53,7 +53,7 @@ def reworded(record: Record, captions: Sequence[Caption], captioners: Captioners
     beside = {each.language: each for each in record.languages}
     if not beside and record.caption is not None:
         beside[own] = LanguageCaption(
-            own, record.caption, record.confidence or 0.0, record.captioner or ""
+            own, record.caption, record.confidence, record.captioner or ""
         )
     for caption, signature, captioner in said:
         if captioner.config.language == own:

@@ -31,7 +31,7 @@ class Named(StrEnum):
 
     PATH = "path"
     BESIDE = "beside"  # by a file beside it: its path, with or without its own ending
-    NUMBER = "number"  # by a number in its name
+    NUMBER = "number"  # by a number, maybe that in its name
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _images(path: Path, data: Any) -> dict[int | str, str]:
 
 
 def _coco(rows: Sequence[Any], names: Mapping[int | str, str] | None) -> Found:
-    """Read what is said of images; without a list of them an id is a name or a number in one."""
+    """Read what is said of images; without a list of them an id is a name, or a number."""
     for number, row in enumerate(rows, 1):
         image_id = _key(row, "image_id")
         where = f"entry {number}" if image_id is None else f"image {str(image_id)[:80]}"

@@ -66,11 +66,14 @@ def bucket(photo_id: str) -> str:
 
 
 def in_order(rows: Iterable[SheetRow]) -> list[SheetRow]:
-    """Put the rows that the captioner doubts most first, those without a caption last."""
+    """Put the rows that the captioner doubts most first, those without a caption last.
+
+    No confidence in a caption is the greatest doubt.
+    """
 
     def doubt(row: SheetRow) -> tuple[bool, float, list[str], str]:
-        sure = row.confidence
-        return sure is None, sure or 0.0, row.path.split("/"), row.language
+        sure = -1.0 if row.confidence is None else row.confidence
+        return not row.machine, sure, row.path.split("/"), row.language
 
     return sorted(rows, key=doubt)
 

@@ -19,6 +19,7 @@ from manifests.review import Review
 from manifests.text import escape_cell
 
 HUMAN: Final = "human"
+HUMAN_LIKE: Final = "human, of a photo like it"  # filled in: nobody looked at this very photo
 _BEGINS_FORMULA: Final = re.compile("['=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
@@ -30,10 +31,15 @@ class Line:
     image_id: int
     caption: str
     language: str
-    source: str  # `HUMAN`, or the captioner's signature
+    source: str  # `HUMAN`, `HUMAN_LIKE`, or the captioner's signature
     confidence: float | None = None  # of a machine's caption
     width: int | None = None
     height: int | None = None
+
+
+def by_person(source: str) -> bool:
+    """Tell whether words are a person's, by where they come from."""
+    return source in (HUMAN, HUMAN_LIKE)
 
 
 def txt_of(caption: str) -> bytes:
@@ -78,7 +84,8 @@ def write_imagefolder_csv(file: BinaryIO, lines: Sequence[Line]) -> None:
 def write_imagefolder(file: BinaryIO, lines: Sequence[Line]) -> None:
     """Write `metadata.jsonl`: `{"file_name": "…", "text": "…"}`.
 
-    Where a machine's captions are among them, each line says where its own comes from.
+    Where a machine's captions are among them, or some filled in from photos alike, each line says
+    where its own comes from.
     """
     mixed = _is_mixed(lines)
     for each in lines:
@@ -97,7 +104,7 @@ def write_jsonl(file: BinaryIO, records: Iterable[Record], languages: Sequence[s
 
 
 def _is_mixed(lines: Sequence[Line]) -> bool:
-    """Tell whether a machine's captions are among people's."""
+    """Tell whether there are captions that no person gave to the photo itself."""
     return any(each.source != HUMAN for each in lines)
 
 
@@ -161,6 +168,7 @@ def _reviewed(review: Review) -> dict[str, Any]:
         "review_status": review.status.value,
         "reviewer": review.reviewer,
         "notes": review.notes,
+        "like": review.like,
         "reviewed_at": review.at,
     }
 

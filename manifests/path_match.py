@@ -4,7 +4,9 @@ A source's paths may begin at another place than the archive's: `/mnt/old/2019/d
 `2019/dog.jpg`, or `dog.jpg` of a run over `2019` alone. That place is told once for the whole
 source, by the rows that fit the archive with a folder at least, and then holds for each of them:
 a path that fits only in another way is another photo's. A base name alone is taken only where the
-source has no folders at all, and one photo of the whole archive has that name.
+source has no folders at all, and one photo of the whole archive has that name. A number (COCO's
+`image_id`) may count the photos in any order: it is taken as a name only where each photo's name is
+a number, all differ, and each number of the source is one of them.
 """
 
 import re
@@ -22,7 +24,7 @@ from manifests.path_names import (
     Place,
     base,
     folded_parts,
-    number,
+    numbers,
     split,
     stem,
     tails_of,
@@ -32,6 +34,10 @@ _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _IDENTITY: Final = re.compile(r"[0-9a-f]{64}")
 _TOO_MANY: Final = 20  # photos of one name and folder; what fits them all tells nothing
 _NO_START: Final = "the archive has no such folders: give ROOT= the one that the paths begin at"
+_NO_NUMBER: Final = (
+    "may be any photo's number, as not each number is that in one photo's name: give "
+    "IMAGES=captions.json, the file that lists the images"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +83,20 @@ class Matcher:
         paths = [self._read(each.photo) for each in said]
         flat = not any(path.fixed or len(path.parts) > 1 for path in paths)
         start = None if flat else self._start(said, paths)
+        numbered = self._numbered(said)
         return [
-            self._one(each, path, _Start() if path.fixed else start, flat)
+            numbered.get(each.photo, Match(why=_NO_NUMBER))
+            if each.named is Named.NUMBER
+            else self._one(each, path, _Start() if path.fixed else start, flat)
             for each, path in zip(said, paths, strict=True)
         ]
+
+    def _numbered(self, said: Sequence[Said]) -> Mapping[str, Match]:
+        """Give the photos by the numbers in their names; none where a source's do not fit these."""
+        found = numbers(place.text for place in self._places) or ()
+        matches = {str(each): Match((at,), "name") for at, each in enumerate(found)}
+        fits = all(each.photo in matches for each in said if each.named is Named.NUMBER)
+        return matches if fits else {}
 
     def _texts(self, ats: Iterable[int]) -> Iterable[tuple[str, int]]:
         for at in ats:
@@ -105,10 +121,6 @@ class Matcher:
     @cached_property
     def _bases(self) -> Names:
         return Names((base(text), at) for text, at in self._texts(range(len(self._places))))
-
-    @cached_property
-    def _numbers(self) -> Names:
-        return Names((number(text), at) for text, at in self._pictures)
 
     def _read(self, text: str) -> _Path:
         if "\0" in text:
@@ -182,8 +194,6 @@ class Matcher:
         return hits or (self._stems.find(text) if named is Named.BESIDE else [])
 
     def _by_name(self, named: Named, name: str) -> Match:
-        if named is Named.NUMBER:
-            return self._only(self._numbers.find(name), "name")
         hits = self._bases.find(name)
         if not hits and named is Named.BESIDE:
             hits = self._base_stems.find(name)

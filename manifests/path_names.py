@@ -95,6 +95,13 @@ def number(path: str) -> str:
     return (found[1].lstrip("0") or "0") if found else ""
 
 
+def numbers(paths: Iterable[str]) -> list[int] | None:
+    """Give the numbers that photos' names are; None unless each is one, and no other's."""
+    found = [number(path) for path in paths]
+    apart = len({*found}) == len(found)
+    return [int(each) for each in found] if apart and "" not in found else None
+
+
 def tails_of(texts: Iterable[str]) -> Mapping[Parts, list[Parts]]:
     """Give the paths that have a folder by their last two parts."""
     found: defaultdict[Parts, list[Parts]] = defaultdict(list)

@@ -39,7 +39,7 @@ class LanguageCaption:
 
     language: str  # BCP 47
     caption: str
-    confidence: float  # kept as float32
+    confidence: float | None  # kept as float32; None: another captioner did not tell
     captioner: str
 
 

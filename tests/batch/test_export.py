@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -132,10 +133,13 @@ def test_a_txt_of_another_or_that_was_edited_stays(captioned, tmp_path):
     (to / "2019" / "a.txt").write_text("by hand")
     summary = export_captions(captioned(), Export("txt", str(to)))
     assert summary.changes.kept == ["2019/a.txt"]
+    assert (summary.photos, summary.exit_code) == (1, 3)
     (to / "2019" / "b.txt").write_text("edited")
     summary = export_captions(captioned(), Export("txt", str(to)))
     assert texts_in(to) == {"2019/a.txt": "by hand", "2019/b.txt": "edited"}
     assert len(summary.told()) == 2
+    assert (summary.photos, summary.machine, summary.exit_code) == (0, 0, 3)
+    assert str(summary).startswith("0 captions, 2 of others left as they are")
 
 
 def test_a_txt_of_the_same_words_is_still_another_s(captioned, tmp_path):
@@ -212,6 +216,23 @@ def test_image_ids_are_places_in_the_archive(captioned, tmp_path):
     assert sources == ["human", "human", "flickr8k@12ab"]
     results = json.loads((place / "results.json").read_text())
     assert results[1] == {"image_id": 2, "caption": "개가\n달린다"}
+
+
+@pytest.mark.parametrize(
+    ("to", "name"),
+    [
+        ("coco", "captions.json"),
+        ("imagefolder", "metadata.jsonl"),
+        ("imagefolder-csv", "metadata.csv"),
+    ],
+)
+def test_what_was_filled_in_says_so_and_is_no_machine_s(captioned, tmp_path, to, name):
+    filled = Review("en", APPROVED, "a dog", "Kim", like="2019/a.jpg")
+    rows = [ROWS[0], replace(row(b"2019/e.jpg"), reviews=(filled,))]
+    summary = export_captions(captioned(rows), Export(to))
+    assert (summary.photos, summary.machine) == (2, 0)
+    text = (tmp_path / "out" / "export" / to / name).read_text(encoding="utf-8")
+    assert text.count("human, of a photo like it") == 1
 
 
 def test_photos_that_no_program_could_open_are_left_out_and_told(captioned, tmp_path):
@@ -312,5 +333,5 @@ def test_a_folder_that_cannot_be_written_to_is_told(captioned, tmp_path):
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "2019").write_text("a file")
     summary = export_captions(captioned(), Export("txt", str(tmp_path / "to")))
-    assert (len(summary.changes.failed), summary.exit_code) == (2, 3)
+    assert (len(summary.changes.failed), summary.photos, summary.exit_code) == (2, 0, 3)
     assert (tmp_path / "to" / "2019").read_text() == "a file"

@@ -139,10 +139,12 @@ def test_a_caption_in_another_language_goes_beside_ours(captioned):
     row = captioned.records[NAMES[0]]
     assert (row.caption, row.language, row.captioner) == ("our words", "en", "flickr8k-en@12")
     assert row.languages == (
-        LanguageCaption("en", "our words", 0.0, "flickr8k-en@12"),
-        LanguageCaption("ko", "개", 0.0, "florence@imported"),
+        LanguageCaption("en", "our words", None, "flickr8k-en@12"),
+        LanguageCaption("ko", "개", None, "florence@imported"),
     )
-    assert captioned.csv_rows[2]["caption_en"] == "our words"
+    shown = captioned.csv_rows[2]
+    assert shown["caption_en"] == "our words"
+    assert (shown["confidence_en"], shown["confidence_ko"]) == ("", "")
     before = captioned.results
     take(captioned, jsonl(captioned, {NAMES[0]: "개"}))
     assert captioned.results == before
@@ -314,15 +316,51 @@ def test_xmp_in_a_tree_like_the_archive(album, tmp_path):
     assert album.captions == {NAMES[2]: "a cat", "z.png": "z"}
 
 
+def coco_results(archive, *rows):
+    path = archive.root.parent / "results.json"
+    path.write_text(json.dumps([{"image_id": key, "caption": said} for key, said in rows]))
+    return path
+
+
 def test_coco_s_results_by_the_number_in_the_name(archive):
     archive.draw("val/COCO_val2014_000000391895.png", "val/COCO_val2014_000000000001.png")
-    path = archive.root.parent / "results.json"
-    path.write_text(
-        json.dumps([{"image_id": 391895, "caption": "a man"}, {"image_id": 9, "caption": "x"}])
-    )
-    summary = take(archive, path)
+    summary = take(archive, coco_results(archive, (391895, "a man")))
     assert archive.captions == {"val/COCO_val2014_000000391895.png": "a man"}
-    assert (summary.by["name"], len(summary.unmatched)) == (1, 1)
+    assert summary.by["name"] == 1
+
+
+def test_coco_s_results_are_no_photo_s_where_one_number_is_not_in_a_name(archive):
+    archive.draw("1.png", "2.png", "10.png", "11.png")
+    path = coco_results(archive, (1, "one"), (2, "ten"), (3, "eleven"), (4, "two"))
+    summary = take(archive, path)
+    assert not archive.captions
+    assert (len(summary.unmatched), summary.exit_code) == (4, 3)
+    assert "IMAGES=captions.json" in summary.told()[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "alone"),
+    [
+        (["1.png", "2.png", "10.png", "11.png"], True),
+        (["a/002.png", "b/COCO_val2014_000000000010.png", "b/1.png"], True),
+        (["1.png", "2.png", "10.png", "dog.png"], False),
+        (["a/1.png", "b/1.png", "b/2.png"], False),
+    ],
+)
+def test_coco_s_results_go_out_and_come_back_to_their_own_photos(archive, tmp_path, names, alone):
+    archive.draw(*names)
+    take(archive, jsonl(archive, dict.fromkeys(names, "our words")), name="ours")
+    edit(
+        archive,
+        lambda row: replace(row, reviews=(Review("en", ReviewStatus.APPROVED, f"is {row.path}"),)),
+    )
+    export_captions(open_captioned(str(archive.out)), Export("coco", str(tmp_path / "to")))
+    results, images = tmp_path / "to" / "results.json", tmp_path / "to" / "captions.json"
+    take(archive, results, name="bare")
+    own = {name: f"is {name}" for name in sorted(names)}
+    assert archive.captions == (own if alone else dict.fromkeys(sorted(names), "our words"))
+    assert not take(archive, results, name="listed", images=str(images)).told()
+    assert archive.captions == own
 
 
 @pytest.mark.parametrize(

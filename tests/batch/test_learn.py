@@ -302,6 +302,16 @@ def test_too_few_reviews_say_how_many_there_are(start, features, tmp_path, untau
     assert not (tmp_path / "new").exists()
 
 
+def test_near_duplicates_are_too_few_to_compare_captioners_on(start, features, tmp_path, untaught):
+    with pytest.raises(ArchiveError, match="near-duplicates count once"):
+        learn(
+            reviewed(tmp_path / "out", correction),
+            start,
+            str(features),
+            groups={identity(number): identity(number % 40) for number in range(40, PHOTOS)},
+        )
+
+
 def test_reviews_in_another_language_do_not_count(start, features, tmp_path, untaught):
     def korean(number):
         return Review("ko", ReviewStatus.APPROVED, "개")

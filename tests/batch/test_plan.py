@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.plan import all_gone, carried, gone_from, make_plan, settle_absent
+from batch.plan import all_gone, beside_others, carried, gone_from, make_plan, settle_absent
 from batch.scan import Photo
 from manifests.record import FINAL, NO_SCENE, LanguageCaption, Status
 from tests.batch.archives import draw
@@ -67,6 +67,12 @@ def test_the_first_language_that_is_asked_for_leads_every_row():
     assert found.known["id"] == kept
     assert plan([photo("a.jpg")], [before], languages=("en", "ko")).kept == (before,)
     assert plan([photo("a.jpg")], [before]).kept == (before,)
+
+
+def test_beside_others_a_caption_of_unknown_confidence_stays_so():
+    before = row("a.jpg", confidence=None)
+    (own,) = beside_others(before, None, "en").languages
+    assert (own.caption, own.confidence) == (before.caption, None)
 
 
 def test_in_a_new_archive_every_photo_is_to_do():

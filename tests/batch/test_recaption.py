@@ -295,6 +295,12 @@ def test_a_new_language_comes_beside_the_one_that_leads(album, korean):
     assert anew(album, korean).same == 5
 
 
+def test_a_caption_of_unknown_confidence_stays_so_beside_a_new_language(album, korean):
+    change(album, a={"confidence": None})
+    anew(album, korean)
+    assert album.records["a.png"].languages[0].confidence is None
+
+
 def test_captioning_one_language_anew_leaves_the_other_as_it_is(album, newer, korean):
     anew(album, korean)
     before = album.records

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.captioned import Captioned
+from batch.error_rate import SampleResult, Verdict
 from batch.errors import ArchiveError
 from batch.sample import current_sample, doubt_first, draw_sample, last_result
 from manifests.record import LanguageCaption, Record, Status
@@ -19,7 +20,11 @@ from tests.manifests.examples import record
 
 
 def ids(sample) -> set[str]:
-    return {each.photo_id for each in sample.drawn}
+    return set(ordered(sample))
+
+
+def ordered(sample) -> list[str]:
+    return [each.photo_id for each in sample.drawn]
 
 
 def test_only_photos_that_are_there_with_a_caption_are_drawn_and_copies_once():
@@ -106,14 +111,46 @@ def test_drawing_again_gives_the_same_sample_until_it_is_decided(tmp_path):
 def test_a_larger_number_extends_the_sample_and_keeps_what_was_drawn(tmp_path):
     rows = archive(30)
     first = current_sample(found(tmp_path, rows), 10)
-    grown = rows + [
-        replace(row, raw_path=b"new/" + row.raw_path, photo_id=f"f{row.photo_id[1:]}")
-        for row in rows
-    ]
-    second = current_sample(found(tmp_path, grown), 20)
-    assert (second.number, len(second.drawn), second.population) == (1, 20, 60)
+    second = current_sample(found(tmp_path, rows), 20)
+    assert (second.number, second.seed, second.population) == (1, first.seed, 30)
+    assert len(second.drawn) == 20
     assert set(first.drawn) < set(second.drawn)
     assert current_sample(found(tmp_path, rows), 1).drawn == second.drawn
+
+
+def others(number: int, kind: str) -> list[Record]:
+    """Give captioned photos that are none of `archive`."""
+    return [
+        replace(row, raw_path=b"new/" + row.raw_path, photo_id=digest(f"{kind} {row.raw_path!r}"))
+        for row in archive(number)
+    ]
+
+
+def test_a_sample_that_is_extended_after_the_archive_grew_is_one_of_the_archive_by_now(tmp_path):
+    rows = archive(30)
+    first = current_sample(found(tmp_path, rows), 10)
+    grown = [*rows, *others(600, "new")]
+    second = current_sample(found(tmp_path, grown), 20)
+    assert (second.number, second.seed, len(second.drawn)) == (1, first.seed, 20)
+    assert second.population == 630
+    assert second.drawn == draw_sample(grown, 20, first.seed).drawn
+
+
+def test_the_interval_of_an_extended_sample_holds_the_truth_though_the_archive_grew(tmp_path):
+    held, told = 0, []
+    for run in range(100):
+        few, more = others(30, f"old {run}"), others(600, f"new {run}")
+        out = tmp_path / str(run)
+        out.mkdir()
+        current_sample(found(out, few), 20)
+        sample = current_sample(found(out, [*few, *more]), 40)
+        wrong = {row.photo_id for row in more[::2]}
+        verdicts = [Verdict.WRONG if each in wrong else Verdict.RIGHT for each in ordered(sample)]
+        low, high = SampleResult(sample, verdicts).wrong_in_all
+        held += low <= len(wrong) <= high
+        told.append(verdicts.count(Verdict.WRONG) / len(verdicts))
+    assert held >= 90  # of the 95 promised at least, chance left aside
+    assert sum(told) / len(told) == pytest.approx(300 / 630, abs=0.03)
 
 
 def test_what_was_drawn_stays_as_it_was_though_the_machine_has_other_words(tmp_path):

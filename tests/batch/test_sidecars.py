@@ -122,6 +122,13 @@ def test_a_machines_captions_leave_where_they_are_asked_for_but_for_rejected_one
     assert (mark.status, mark.captioner, mark.confidence) == ("machine", "flickr8k@12ab", "0.750")
 
 
+def test_what_was_filled_in_leaves_as_a_person_s(photos):
+    filled = Review("en", ReviewStatus.APPROVED, "a dog runs", "Kim", like="b.jpg")
+    export(photos, reviewed(photos, "a.jpg", reviews=(filled,)))
+    found = read_xmp((photos / "a.jpg.xmp").read_bytes())
+    assert (found.writer, found.marks[0].status) == ("Kim", "approved")
+
+
 def test_each_language_leaves_by_its_own_review(photos):
     both = reviewed(
         photos,

@@ -1,5 +1,6 @@
 """Two captioners are compared by what they leave a reviewer to do, and chance is told."""
 
+import numpy as np
 import pytest
 
 from batch.lessons import Lesson
@@ -10,16 +11,15 @@ def lesson(number, *captions, edited=True):
     return Lesson(str(number), captions, str(number), seen=True, edited=edited)
 
 
-def trial(pairs):
+def trial(pairs, groups=None):
     """Compare captions: what stands, what the old one says, what the new one says."""
-    import numpy as np
-
     lessons = [lesson(number, stands) for number, (stands, _, _) in enumerate(pairs)]
     measured = [
         figures(name, {str(n): pair[place] for n, pair in enumerate(pairs)}, lessons, str.split)
         for place, name in ((1, "old"), (2, "new"))
     ]
-    return Trial(*measured, np.array([n % 2 == 0 for n in range(len(pairs))]))
+    edited = np.array([n % 2 == 0 for n in range(len(pairs))])
+    return Trial(*measured, edited, np.array(groups or range(len(pairs))))
 
 
 def test_the_captioner_with_fewer_words_to_change_is_better():
@@ -40,6 +40,23 @@ def test_a_gain_that_may_be_chance_is_not_better():
     assert not found.sure
     assert not found.better
     assert "may be chance" in str(found)
+
+
+def test_photos_of_a_burst_are_no_more_than_one_witness():
+    better, worse = ("a dog", "a cat", "a dog"), ("a dog", "a dog", "a cat")
+    pairs = [*[better] * 40, *[worse] * 20]
+    bursts = [n // 20 for n in range(60)]
+    assert trial(pairs).better
+    found = trial(pairs, bursts)
+    assert found.gain == trial(pairs).gain > 0
+    assert found.interval == (-1.0, 1.0)
+    assert not found.better
+    assert "on 60 photos, 3 if near-duplicates count once (95%" in str(found)
+
+
+def test_a_group_counts_by_its_photos():
+    pairs = [("a dog", "a cat", "a dog")] * 30
+    assert trial(pairs, [min(n, 15) for n in range(30)]).interval == (1.0, 1.0)
 
 
 def test_of_several_captions_that_stand_the_nearest_counts():

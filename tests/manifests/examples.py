@@ -82,7 +82,7 @@ LANGUAGES = st.sampled_from([(), ("en",), ("en", "ko"), ("ko",), ("ko", "pt-BR")
 
 def language_captions(language: str) -> st.SearchStrategy[LanguageCaption]:
     """Draw a caption in a language."""
-    confidence = st.floats(0, 1, width=32)
+    confidence = st.none() | st.floats(0, 1, width=32)
     return st.builds(LanguageCaption, st.just(language), TEXTS, confidence, TEXTS)
 
 

@@ -93,10 +93,11 @@ def test_a_file_with_other_rows_has_another_name_and_the_same_rows_the_same_one(
     assert row_files([]) == {}
 
 
-def test_the_most_doubtful_row_is_first_and_rows_without_confidence_are_last():
+def test_the_most_doubtful_row_is_first_and_rows_without_a_caption_are_last():
     sure = [0.5, None, 0.1, 1.0, None, 0.0]
     rows = [replace(ROW, path=f"{n}.jpg", confidence=each) for n, each in enumerate(sure)]
-    assert [row.path[0] for row in in_order(rows)] == ["5", "2", "0", "3", "1", "4"]
+    rows[4] = replace(rows[4], machine="")
+    assert [row.path[0] for row in in_order(rows)] == ["1", "5", "2", "0", "3", "4"]
 
 
 def test_places_are_those_of_a_walk_through_the_folders():

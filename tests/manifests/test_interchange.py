@@ -137,6 +137,12 @@ def test_json_lines_tell_machine_and_human_apart_in_each_language():
     assert found["ko"]["review_status"] == "rejected"
 
 
+def test_json_lines_tell_what_was_filled_in_and_from_which_photo():
+    review = Review("en", ReviewStatus.APPROVED, "a dog", "Kim", like="2019/a.jpg")
+    (line,) = written(write_jsonl, [record(language="en", reviews=(review,))], []).splitlines()
+    assert json.loads(line)["captions"]["en"]["like"] == "2019/a.jpg"
+
+
 def test_rejected_words_do_not_come_back(tmp_path):
     row = record(language="en", reviews=(Review("en", ReviewStatus.REJECTED, None),))
     path = wrote(tmp_path, "all.jsonl", written(write_jsonl, [row], []))
