@@ -272,6 +272,107 @@ def test_the_name_is_asked_for_once_and_turning_back_decides_nothing(page, galle
     assert [row["reviewer"] for row in corrections(page.save())] == ["김영희"] * 3
 
 
+# Words that are being typed.
+
+
+def typed(page):
+    """Give what stands in the forms that are open."""
+    return page.run("return [...document.querySelectorAll('.caption-field')].map((it) => it.value)")
+
+
+def many(folder):
+    """Draw an archive whose photos fill a page, and one more."""
+    made = Galleried(folder)
+    made.add("a.png", "A dog.", 0.5)
+    made.rows = [replace(made.rows[0], path=f"{n:05}.png", confidence=n / 1e4) for n in range(101)]
+    return made
+
+
+def test_typed_words_outlive_turning_back_from_giving_a_name(page, gallery):
+    opened(page, gallery, reviewer=None)
+    page.focus(0)
+    page.keys("e")
+    page.type("Two old men.")
+    page.keys(ENTER, ESCAPE)
+    assert typed(page) == ["Two old men."]
+    assert page.reviews[0] == "unreviewed"
+    page.keys(ENTER)
+    page.type("Kim")
+    page.keys(ENTER)
+    assert (typed(page), page.reviews[0]) == ([], "edited")
+    [row] = corrections(page.save())
+    assert (row["caption"], row["reviewer"]) == ("Two old men.", "Kim")
+
+
+def test_typed_words_outlive_decisions_in_another_window(page, gallery):
+    opened(page, gallery)
+    page.keys("e")
+    page.type("Two old ")
+    with page.second_window():
+        page.focus(0)
+        page.keys("r", "a")
+        page.save()
+    page.wait("return document.querySelector('.card').dataset.review === 'rejected'")
+    assert page.reviews[:3] == ["rejected", "approved", "unreviewed"]
+    page.driver.switch_to.active_element.send_keys("men.")
+    page.settle()
+    assert typed(page) == ["Two old men."]
+    page.keys(ENTER)
+    assert (page.captions[0], page.reviews[0]) == ("Two old men.", "edited")
+
+
+def test_a_form_that_nobody_typed_in_takes_no_other_windows_decision_back(page, gallery):
+    opened(page, gallery)
+    page.focus(0)
+    page.keys("e")
+    with page.second_window():
+        page.focus(0)
+        page.keys("e")
+        page.type("Two old men.")
+        page.keys(ENTER)
+    page.wait("return document.querySelector('.card').dataset.review === 'edited'")
+    page.run("document.querySelector('.notes-field').value = 'who?'")
+    page.keys(ENTER)
+    [row] = corrections(page.save())
+    assert (row["caption"], row["notes"]) == ("Two old men.", "who?")
+    assert row["review_status"] == "edited"
+
+
+def test_typed_words_outlive_pages_that_are_turned_and_filters(page, tmp_path):
+    opened(page, many(tmp_path))
+    page.focus(0)
+    page.keys("e")
+    page.type("Two dogs.")
+    page.focus(99)
+    page.keys("a")  # goes on to the next page
+    assert page.texts(".name") == ["00100.png"]
+    assert typed(page) == []
+    page.click(".before")
+    assert typed(page) == ["Two dogs."]
+    page.choose("search", "00007.png")
+    assert (
+        page.run("return dispatchEvent(new Event('beforeunload', { cancelable: true }))") is False
+    )
+    page.click("#clear")
+    assert typed(page) == ["Two dogs."]
+    assert page.texts(".editing") == page.texts("[data-place='0'] .editing")
+    page.click(".editing .main")
+    assert (page.captions[0], page.reviews[0], typed(page)) == ("Two dogs.", "edited", [])
+    assert page.run("return dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+
+
+def test_rows_that_come_in_while_somebody_types_leave_the_cursor_where_it_is(page, gallery):
+    opened(page, gallery)
+    page.focus(1)
+    page.keys("e")
+    page.type("A ball.")
+    page.run("document.activeElement.setSelectionRange(2, 2); gallery.page.add([])")
+    page.driver.switch_to.active_element.send_keys("round ")
+    assert typed(page) == ["A round ball."]
+    page.keys(ESCAPE)
+    assert (typed(page), page.captions[1]) == ([], "A red ball.")
+
+
 # Where the captioner looked.
 
 
