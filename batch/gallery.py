@@ -46,7 +46,7 @@ def write_gallery(
 
     The rows come with the most doubtful first. With `attention`, the page can show where the
     captioner looked in the photos whose features are kept. Raises CheckpointError where that
-    captioner does not attend.
+    captioner is asked and its folder is not whole.
     """
     home = Path(found.out, "gallery")
     rows = in_order(rows)
