@@ -6,6 +6,11 @@ from itertools import product
 
 import pytest
 
+from batch.captioned import open_captioned
+from batch.gallery import write_gallery
+from batch.merge_review import merge_review
+from batch.pipeline import run
+from batch.review import sheet_rows
 from manifests.gallery import Looked
 from manifests.review import ReviewStatus
 from manifests.text import escape_cell, unescape_cell
@@ -446,6 +451,104 @@ def test_full_storage_is_told_and_nothing_is_lost_while_the_page_is_open(page, g
     page.keys("a")
     assert "Save your corrections before you close" in page.texts("#kept")[0]
     assert len(corrections(page.save())) == 1
+
+
+# The whole way: from the page into the archive and back.
+
+
+NAMES = ["a.png", "b/바다.png", "c.png", "caf\udce9.png", "e.png", "f.png"]
+
+
+@pytest.fixture
+def album(archive, stub_captioner):
+    """Caption an archive of six photos."""
+    archive.draw(*NAMES)
+    run(archive.config())
+    return archive
+
+
+def shown(page, album):
+    """Make the gallery of an archive, and open it with all its photos, by their paths."""
+    found = open_captioned(str(album.out))
+    page.open(write_gallery(found, sheet_rows(found, all_rows=True)))
+    page.choose("review", "")
+    page.choose("order", "path")
+
+
+def click_at(page, path, button):
+    """Click on a button of a photo's card."""
+    page.click(f"[data-place='{page.texts('.name').index(path)}'] {button}")
+
+
+def edited(page, path, caption=None, notes=None):
+    """Edit a photo's caption, or its note, by clicking."""
+    click_at(page, path, ".edit")
+    if caption is not None:
+        page.type(caption)
+    if notes is not None:
+        page.click(".editing .notes-field")
+        page.type(notes)
+    page.click(".editing .main")
+
+
+def kept(page):
+    """Give the keys of what the browser keeps of galleries, its settings left out."""
+    keys = page.run("return Object.keys(localStorage)")
+    return sorted({*keys} - {"photo-captions/reviewer", "photo-captions/keys"})
+
+
+def merged(page, album):
+    """Save the corrections and merge them; tell what the manifest holds of each photo then."""
+    report = merge_review(str(album.out), str(page.save()))
+    assert report.of("conflict", "not matched", "problem") == []
+    return {
+        path: (str(each.review.status), each.review.caption, each.review.notes)
+        for path, each in album.records.items()
+        if each.reviews
+    }
+
+
+def test_decisions_go_into_the_archive_as_they_were_made_and_out_of_the_browser(page, album):
+    shown(page, album)
+    page.run("localStorage.clear(); localStorage.setItem('photo-captions/reviewer', 'Kim')")
+    page.reload()
+    shown(page, album)
+    machine = album.captions
+    click_at(page, "a.png", ".approve")
+    edited(page, "b/바다.png", '=개가 달린다, "빨리" \\ud83d')
+    edited(page, "c.png", "Somebody's words.")
+    edited(page, "c.png", machine["c.png"])
+    click_at(page, "caf\\xe9.png", ".reject")
+    edited(page, "e.png", notes="who is it?")
+    assert len(kept(page)) == 5
+    decided = {
+        "a.png": ("approved", machine["a.png"], ""),
+        "b/바다.png": ("edited", '=개가 달린다, "빨리" \\ud83d', ""),
+        "c.png": ("approved", machine["c.png"], ""),
+        "caf\\xe9.png": ("rejected", None, ""),
+        "e.png": ("unreviewed", None, "who is it?"),
+    }
+    assert merged(page, album) == decided
+    assert {each.review.reviewer for each in album.records.values() if each.reviews} == {"Kim"}
+    shown(page, album)
+    assert kept(page) == []
+    assert page.texts("#kept") == []
+    edited(page, "b/바다.png", machine["b/바다.png"])
+    click_at(page, "a.png", ".reject")
+    assert merged(page, album) == decided | {
+        "a.png": ("rejected", None, ""),
+        "b/바다.png": ("approved", machine["b/바다.png"], ""),
+    }
+    shown(page, album)
+    assert kept(page) == []
+    assert page.reviews == [
+        "approved",
+        "approved",
+        "rejected",
+        "unreviewed",
+        "unreviewed",
+        "rejected",
+    ]
 
 
 # Hostile names and captions.
