@@ -92,7 +92,7 @@ recaption: check-results .venv/.installed ## another CAPTIONER= over cached feat
 	@$(BATCH) recaption $${OUT:+--out="$$OUT"} $(OPTIONS) $(SEARCH) $(if $(call on,DRY_RUN),--dry-run) $(AT)
 
 .PHONY: learn
-learn: check-results .venv/.train ## teach a captioner what people approved and wrote: DIR= or OUT=, CAPTIONER= TO=
+learn: check-results .venv/.train $(KOREAN) ## teach a captioner what people approved and wrote: DIR= or OUT=, CAPTIONER= TO=
 	@$(BATCH) learn $${OUT:+--out="$$OUT"} $(OPTIONS) $${TO:+--to="$$TO"} $(AT)
 
 .PHONY: features

@@ -71,7 +71,7 @@ def open_captioned(out: str) -> Captioned:
     the manifest is damaged.
     """
     manifest = manifest_in(out)
-    archive = _on_disk(read_archive(manifest))
+    archive = photos_folder(manifest)
     if os.path.isdir(archive):
         keep_out_of(archive, {"OUT": out})
     return Captioned(out, archive, with_languages(read_records(manifest)))
@@ -95,8 +95,9 @@ def small_picture(data: bytes, pixels: int) -> bytes:
     return file.getvalue()
 
 
-def _on_disk(archive: str) -> str:
-    r"""Give the archive's path; the manifest has `\xff` for bytes that are no text."""
+def photos_folder(manifest: Path) -> str:
+    r"""Give the path of an archive; its manifest has `\xff` for bytes that are no text."""
+    archive = read_archive(manifest)
     if os.path.exists(archive):
         return archive
     code = re.compile(rb"\\x([0-9a-f]{2})")

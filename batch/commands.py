@@ -47,12 +47,12 @@ def caption(options: argparse.Namespace) -> int:
     summary = run(config)
     if options.show:
         print(table(config.out, options.show))
+    _tell_unlisted(summary.unlisted)
+    print(summary)
     if options.review:
         from batch.review_commands import write_review
 
         print(write_review(config.out, config.features))
-    _tell_unlisted(summary.unlisted)
-    print(summary)
     return summary.exit_code
 
 

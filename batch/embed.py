@@ -20,6 +20,7 @@ from pathlib import Path
 from batch import exiftool
 from batch.captioned import Captioned
 from batch.damage import PhotoError
+from batch.embedded import Embedded
 from batch.exiftool import ExifTool, ExifToolError
 from batch.fields import plain_texts
 from batch.original import Original, check, look, opened, write
@@ -32,17 +33,6 @@ from manifests.durable import atomic_write, sync
 from manifests.rdf import DEFAULT, EMBEDDED, XmpError
 from manifests.record import Record
 from manifests.sidecar import NAMESPACE, Description, Xmp, merge_xmp, read_xmp
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """A photo whose bytes have changed: what its row, its features and its review go by now."""
-
-    raw_path: bytes
-    old_id: str
-    new_id: str
-    size: int
-    mtime_ns: int
 
 
 def embed_captions(

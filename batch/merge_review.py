@@ -6,7 +6,7 @@ texts stay texts.
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,16 +16,24 @@ from batch.similar import take_apart
 from manifests.attach import place_of
 from manifests.corrections import read_corrections
 from manifests.formers import read_formers
-from manifests.groups import read_groups
-from manifests.journal import FOLDER, MERGE, RUN, UNDO, Entry, Offered, Place, Said, last_merge, now
+from manifests.groups import Groups, read_apart, read_groups
+from manifests.journal import (
+    FOLDER,
+    MERGE,
+    RUN,
+    UNDO,
+    Entry,
+    Offered,
+    Place,
+    Said,
+    last_merge,
+    now,
+)
 from manifests.matching import Match, Rows
 from manifests.merge_report import Line, MergeReport, write_report
 from manifests.record import Record, said_of
 from manifests.review import Correction, Offer, Review, ReviewStatus
 from manifests.three_way import Base, Merged, Outcome, Standing, Theirs, contest, merge, read_status
-
-Others = Callable[[str], Iterable[str]]
-"""The identities of a photo's near-duplicates, by its own."""
 
 
 def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
@@ -39,23 +47,31 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
         merging = _Merging(results, records, os.path.basename(file))
         for correction in corrections:
             merging.take(correction)
-        merging.fill_in(read_groups(Path(out, FOLDER)).others)
-        if not dry_run:
-            _write(results, records, merging)
-    return merging.report
+        merging.fill_in(read_groups(Path(out, FOLDER)))
+        report = merging.report
+        if not dry_run and merging.entries:
+            path = results.journal.append(MERGE, merging.entries, source=merging.source)
+            report.written = str(write_report(report, path.parent, path.stem))
+            report.set_aside = results.recommit(records)
+    return report
 
 
 def undo_merge(out: str) -> str:
     """Undo the last merge that was not undone; returns a line that says so.
 
-    What it said stays in the journal; merging the same file again brings it back.
+    What it said stays in the journal; merging the same file again brings it back. One that was
+    undone before a run was killed is not undone twice.
     """
     with reopened(out) as (results, records):
-        last = last_merge(results.journal.deeds())
-        if last is None:
-            return "there is no merge to undo"
-        results.journal.append(UNDO, [], undoes=last.number)
-        results.recommit(records)
+        deeds = results.journal.deeds()
+        last = last_merge(deeds)
+        if results.caught_up and deeds and deeds[-1].kind == UNDO:
+            last = next(deed for deed in deeds if deed.number == deeds[-1].undoes)
+        elif last is not None:
+            results.journal.append(UNDO, [], undoes=last.number)
+            results.recommit(records)
+    if last is None:
+        return "there is no merge to undo"
     said = sum(isinstance(entry, Said) for entry in last.entries)
     return f"undone: {said:,} decisions of {last.source}, merged at {last.at[:19]} UTC"
 
@@ -66,33 +82,35 @@ def ungroup(out: str, path: str) -> str:
     What was filled in from one of them to the others is undecided again. Raises ArchiveError where
     the photo is in no group.
     """
+    folder = Path(out, FOLDER)
     with reopened(out) as (results, records):
         record = Rows(records).match({"path": path}).record
         if record is None:
-            raise ArchiveError(
-                f"{path!r} is no photo of {out}; give PHOTO= a path as captions.csv has it"
-            )
-        groups = take_apart(out, [record.photo_id or ""])
-        apart = {photo_id for group in groups for photo_id in group}
-        reviews = results.journal.read()
+            raise ArchiveError(f"{path!r} is no photo of {out}; give PHOTO= as captions.csv has it")
+        photo_id = record.photo_id or ""
+        apart = {photo_id, *read_groups(folder).group(photo_id)}
+        apart |= {each for group in read_apart(folder) if photo_id in group for each in group}
         entries = [
-            Said(place, Review(language, ReviewStatus.UNREVIEWED, None, at=now()))
-            for place, said in reviews.decided.items()
-            for language, review in said.items()
+            Said(place, _undecided(review))
+            for place, said in results.journal.read().decided.items()
+            for review in said.values()
             if place.photo_id in apart and review.like
         ]
+        if len(apart) == 1 and not entries:
+            raise ArchiveError(f"{path!r} is in no group of near-duplicates")
+        # In this order: a run that is killed in between does all of it again the next time.
         if entries:
             results.journal.append(RUN, entries)
             results.recommit(records)
+        if len(apart) > 1:
+            take_apart(out, [photo_id])
     return f"{len(apart):,} photos apart, {len(entries):,} of them undecided again"
 
 
-def _write(results: Results, records: Sequence[Record], merging: "_Merging") -> None:
-    """Write down what was said, then show it in the manifest."""
-    if merging.entries:
-        path = results.journal.append(MERGE, merging.entries, source=merging.source)
-        merging.report.written = str(write_report(merging.report, path.parent, path.stem))
-        results.recommit(records)
+def _undecided(review: Review) -> Review:
+    """Take a decision back; what a person noted stays."""
+    unreviewed = ReviewStatus.UNREVIEWED
+    return replace(review, status=unreviewed, caption=None, reviewer="", like="", at=now())
 
 
 @dataclass
@@ -105,97 +123,138 @@ class _Merging:
     entries: list[Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        out = self.results.manifest.parent
         self.report = MergeReport(self.source)
         self.reviews = self.results.journal.read()
-        self.formers = read_formers(out)
+        self.formers = read_formers(self.results.manifest.parent)
         self.rows = Rows(self.records)
-        self.mine: dict[tuple[Place, str], Record] = {}  # decided by this file
+        self.languages = _languages(self.records)
+        self.known = {*self.formers, *(place.photo_id for place in self.reviews.heard)}
+        self.mine: dict[tuple[Place, str], tuple[Record, Review]] = {}  # decided by this file
         self.at = now()
 
     def take(self, correction: Correction) -> None:
         """Take one row of the file."""
         self.report.rows += 1
         match = self.rows.match(correction.cells)
+        photo_id = correction.cells.get("photo_id", "").strip().lower()
+        if match.changed and photo_id not in self.known:
+            match = Match(problem="another photo than the one at this path")
         if match.record is None:
-            words = " | ".join(
-                filter(None, map(correction.cells.get, ("caption_human", "caption")))
-            )
-            self._tell(correction, "not matched", after=words, why=match.problem)
+            self._tell(correction, "not matched", after=_words(correction), why=match.problem)
             return
-        try:
-            outcomes = [
-                self._take_one(correction, match, theirs, language)
-                for language, theirs in _theirs(correction, match.record, self.source)
-            ]
-        except ValueError as error:
-            self._tell(correction, "problem", why=str(error))
-            return
+        place = place_of(match.record)
+        if match.changed:
+            place = Place(match.record.raw_path, photo_id)
+        outcomes = [
+            self._take_one(correction, place, match.record, language, ending)
+            for language, ending in self._spoken(correction, match.record)
+        ]
         self.report.unchanged += all(outcome is Outcome.UNCHANGED for outcome in outcomes)
 
+    def _spoken(self, correction: Correction, record: Record) -> Iterator[tuple[str, str]]:
+        """Give the languages that a row of the file speaks, and what their columns end in.
+
+        `caption` and `caption_human` are in the row's own language, `caption_ko` and so on in
+        theirs.
+        """
+        cells = correction.cells
+        for language in sorted(self.languages):
+            ending = f"_{language}".lower()
+            if _texts(cells, ending):
+                yield language, ending
+        base = Base.read(cells.get("base"))
+        told = (base.language if base else "") or cells.get("language", "").strip()
+        known = {each.casefold(): each for each in self.languages}
+        yield known.get(told.casefold(), record.language or ""), ""
+
     def _take_one(
-        self, correction: Correction, match: Match, theirs: Theirs, language: str
-    ) -> Outcome:
-        """Take what a row of the file says in one language."""
-        record = match.record
-        if record is None:
-            raise ValueError("no row was found")
-        place = place_of(record)
-        if match.changed:
-            place = Place(record.raw_path, correction.cells["photo_id"].strip().lower())
+        self, correction: Correction, place: Place, record: Record, language: str, ending: str
+    ) -> Outcome | None:
+        """Take what a row of the file says in one language; None where it means nothing."""
         ours = self._standing(place, record, language)
-        merged = merge(theirs, ours)
-        if (place, language) in self.mine and merged.review:
+        try:
+            merged = merge(self._theirs(correction, ending), ours)
+        except ValueError as error:
+            self._tell(correction, "problem", after=_words(correction), why=str(error))
+            return None
+        if (place, ours.review.language) in self.mine and merged.review:
             merged = contest(merged.review, ours.review)
-        self._keep(place, language, merged, record)
         if merged.review:
+            self._keep(place, merged, record, ours, saw=ours.is_base(_base(correction, ending)))
             before = ours.review.caption or ours.machine
-            self._tell(correction, _what(merged, changed=match.changed), before, merged.review)
+            what = _what(merged, changed=place != place_of(record))
+            self._tell(correction, what, before, merged.review.caption or "")
         return merged.outcome
 
-    def _keep(self, place: Place, language: str, merged: Merged, record: Record) -> None:
-        """Note down what came of a row."""
-        if merged.review is None:
-            return
-        if merged.outcome is Outcome.TAKEN:
-            self._say(place, merged.review)
-            self.mine[place, language] = record
-            return
-        review = merged.review
-        who = review.reviewer or self.source
-        why = f"conflict: {who} {_verbs(review)}{f' ({review.notes})' if review.notes else ''}"
-        offered = Offered(place, Offer(language, review.caption or "", why))
-        if self.reviews.offered[place].get(language) != offered.offer:
-            self.entries.append(offered)
-            self.reviews.take(offered, self.source)
-
-    def _say(self, place: Place, review: Review) -> None:
-        said = Said(place, replace(review, at=self.at))
-        self.entries.append(said)
-        self.reviews.take(said, self.source)
+    def _theirs(self, correction: Correction, ending: str) -> Theirs:
+        """Read what a row of the file says; a status that is none is told, the rest is taken."""
+        cells = correction.cells
+        try:
+            status = read_status(cells.get(f"review_status{ending}", ""))
+        except ValueError as error:
+            self._tell(correction, "problem", after=_words(correction), why=str(error))
+            status = None
+        return Theirs(
+            _texts(cells, ending),
+            status,
+            cells.get("reviewer", "").strip(),
+            None if ending else cells.get("notes"),
+            _base(correction, ending),
+            None if ending else cells.get("machine"),
+            self.source,
+        )
 
     def _standing(self, place: Place, record: Record, language: str) -> Standing:
         review = said_of(self.reviews.decided[place].values(), language)
+        review = review or Review(language, ReviewStatus.UNREVIEWED, None)
         machine = record.said_in(language) or "" if place == place_of(record) else ""
-        offer = record.offer_in(language)
+        offers = record.offers_in(language)
+        said = self.reviews.history[place]
         return Standing(
-            review or Review(language, ReviewStatus.UNREVIEWED, None),
+            review,
             machine,
             self.formers.get(place.photo_id, frozenset()),
-            self.reviews.sources.get((place, language), ""),
-            (review and review.caption) or (offer and offer.caption) or machine,
+            [each for each in said if each.language == review.language],
+            self.reviews.sources[place].get(review.language, ""),
+            review.caption or (offers[0].caption if offers else machine),
         )
 
-    def fill_in(self, others: Others) -> None:
-        """Say of near-duplicates what this file says of the photo that the person looked at."""
+    def _keep(
+        self, place: Place, merged: Merged, record: Record, ours: Standing, *, saw: bool
+    ) -> None:
+        """Note down what came of a row; who has not seen what others offered leaves it there."""
+        review = merged.review or ours.review
+        if merged.outcome is Outcome.TAKEN:
+            offers = [] if saw else list(self.reviews.offered[place])
+            self._say(place, review)
+            for offer in offers:
+                self._add(Offered(place, offer))
+            self.mine[place, review.language] = record, review
+        else:
+            who = review.reviewer or self.source
+            notes = f" ({review.notes})" if review.notes else ""
+            why = f"conflict: {who} {_verbs(review)}{notes}"
+            offered = Offered(place, Offer(review.language, review.caption or "", why))
+            if offered.offer not in self.reviews.offered[place]:
+                self._add(offered)
+
+    def _say(self, place: Place, review: Review) -> None:
+        self._add(Said(place, replace(review, at=self.at)))
+
+    def _add(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self.reviews.take(entry, self.source)
+
+    def fill_in(self, groups: Groups) -> None:
+        """Say of near-duplicates what this file says of the first of them."""
         copies: dict[str, list[Record]] = defaultdict(list)
         for record in self.records:
             copies[record.photo_id or ""].append(record)
-        for (place, language), record in list(self.mine.items()):
-            review = self.reviews.decided[place][language]
-            for photo_id in others(place.photo_id):
-                for like in copies[photo_id]:
-                    self._fill(like, replace(review, like=record.path))
+        for (place, _), (record, review) in list(self.mine.items()):
+            if groups.leader(place.photo_id) == place.photo_id:
+                for photo_id in groups.others(place.photo_id):
+                    for like in copies[photo_id]:
+                        self._fill(like, replace(review, like=record.path))
 
     def _fill(self, record: Record, review: Review) -> None:
         place = place_of(record)
@@ -207,23 +266,43 @@ class _Merging:
         if not review.stands:  # what is wrong of one photo may be right of the next
             if not followed:
                 return
-            review = Review(review.language, ReviewStatus.UNREVIEWED, None)
-        self._say(place, review)
+            review = _undecided(review)
+        self._say(place, replace(review, notes=own.notes if own else ""))
         why = f"like {review.like}" if review.like else "no longer approved of its group"
         line = Line(0, record.path, "filled in", "", review.caption or "", why)
         self.report.lines.append(line)
 
     def _tell(
-        self,
-        correction: Correction,
-        what: str,
-        before: str = "",
-        after: Review | str = "",
-        why: str = "",
+        self, correction: Correction, what: str, before: str = "", after: str = "", why: str = ""
     ) -> None:
-        words = after if isinstance(after, str) else after.caption or ""
         path = correction.cells.get("path", "")
-        self.report.lines.append(Line(correction.line, path, what, before, words, why))
+        self.report.lines.append(Line(correction.line, path, what, before, after, why))
+
+
+def _languages(records: Sequence[Record]) -> set[str]:
+    """Tell the languages of an archive, the machine's and people's."""
+    found = {record.language or "" for record in records}
+    for record in records:
+        found.update(each.language for each in record.languages)
+        found.update(each.language for each in record.reviews)
+    return found - {""}
+
+
+def _base(correction: Correction, ending: str) -> Base | None:
+    return None if ending else Base.read(correction.cells.get("base"))
+
+
+def _texts(cells: Mapping[str, str], ending: str) -> tuple[str, ...]:
+    names = (f"caption_human{ending}", f"caption{ending}")
+    return tuple(cells[name] for name in names if name in cells)
+
+
+def _words(correction: Correction) -> str:
+    """Give all that a person may have written into a row that cannot be taken."""
+    names = ("caption", "review_status", "notes", "reviewer")
+    written = (text for name, text in correction.cells.items() if name.startswith(names))
+    said = dict.fromkeys(map(str.strip, written))
+    return " | ".join(each for each in said if each not in ("", ReviewStatus.UNREVIEWED))
 
 
 def _what(merged: Merged, *, changed: bool) -> str:
@@ -239,32 +318,3 @@ def _verbs(review: Review) -> str:
         ReviewStatus.REJECTED: "rejected it",
         ReviewStatus.UNREVIEWED: "wants it looked at again",
     }.get(review.status, "wrote")
-
-
-def _theirs(correction: Correction, record: Record, source: str) -> Iterator[tuple[str, Theirs]]:
-    """Read what a row of the file says, by language. Raises ValueError where a cell means nothing.
-
-    `caption` and `caption_human` are in the row's own language, `caption_ko` and so on in theirs.
-    """
-    cells = correction.cells
-    base = Base.read(cells.get("base"))
-    own = (base and base.language) or cells.get("language", "").strip() or record.language or ""
-    reviewer = cells.get("reviewer", "").strip()
-    for language in _languages(cells, record):
-        texts = _texts(cells, f"_{language}".lower())
-        status = read_status(cells.get(f"review_status_{language}".lower(), ""))
-        yield language, Theirs(texts, status, reviewer, None, None, None, source)
-    status = read_status(cells.get("review_status", ""))
-    notes, machine = cells.get("notes"), cells.get("machine")
-    yield own, Theirs(_texts(cells, ""), status, reviewer, notes, base, machine, source)
-
-
-def _texts(cells: Mapping[str, str], ending: str) -> tuple[str, ...]:
-    names = (f"caption_human{ending}", f"caption{ending}")
-    return tuple(cells[name] for name in names if name in cells)
-
-
-def _languages(cells: Mapping[str, str], record: Record) -> list[str]:
-    known = {each.language for each in record.languages}
-    known |= {each.language for each in record.reviews}
-    return sorted(each for each in known if _texts(cells, f"_{each}".lower()))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from batch.captioned import manifest_in, with_languages
+from batch.embedded import follow_embedded
 from batch.errors import ArchiveError
 from batch.lock import locked
 from batch.summary import Summary
@@ -45,14 +46,18 @@ class Previous:
 def reopened(out: str) -> Iterator[tuple["Results", list[Record]]]:
     """Hold the folder that a run has left, for what needs none of its photos; give its rows too.
 
-    Raises ArchiveError where it holds no manifest, ManifestError where that is damaged,
-    LockedError.
+    What people have said, and a killed run had no time to show in the manifest, is shown first.
+    Raises ArchiveError where there is no manifest, ManifestError where that or the journal is
+    damaged, LockedError.
     """
     manifest = manifest_in(out)
     with locked(out):
         results = Results(out, "")
         results.archive = read_archive(manifest)
-        yield results, results.read_committed()
+        follow_embedded(results)
+        records = results.read_committed()
+        results.catch_up(records)
+        yield results, records
 
 
 class Results:
@@ -66,6 +71,7 @@ class Results:
         self._parts_root = Path(out, ".parts")
         self._csv_hashes = list(self._note().get("csv_sha256") or [])  # of what we wrote ourselves
         self.journal = Journal(out)
+        self.caught_up = False  # a killed run had left something to be shown
         self._committed: list[Record] = []
         self._next_part = 0
 
@@ -92,7 +98,12 @@ class Results:
                 )
 
     def read(self) -> Previous:
-        """Read the rows of earlier runs, an unfinished one's too. Raises ManifestError."""
+        """Read the rows of earlier runs, an unfinished one's too. Raises ManifestError.
+
+        Also where the journal of reviews is damaged: at once, not after a night's work.
+        """
+        follow_embedded(self)
+        self.journal.read()
         self._committed = read_records(self.manifest) if self.manifest.exists() else []
         committed = {record.raw_path: record for record in self._committed}
         rows = dict(committed)
@@ -128,13 +139,21 @@ class Results:
         shutil.rmtree(self._parts_root, ignore_errors=True)
         return set_aside
 
+    def catch_up(self, records: Sequence[Record]) -> None:
+        """Show what people have said, where the manifest does not yet."""
+        if attach(records, self.journal.read()) != list(records):
+            self.recommit(records)
+            self.caught_up = True
+
     def recommit(self, records: Iterable[Record]) -> str | None:
         """Do as `commit`, but for what an unfinished run has done: it goes on from there."""
         parts = self.parts
         set_aside = self._write(self._with_reviews(sorted(records, key=sort_key)))
         del self.parts  # they extend the new manifest
-        if parts.is_dir():
+        if parts.is_dir() and parts != self.parts:
+            shutil.rmtree(self.parts, ignore_errors=True)
             parts.replace(self.parts)
+        write_json(self.last_run, self._note() | {"csv_sha256": self._csv_hashes})
         return set_aside
 
     def _write(self, ordered: list[Record]) -> str | None:

@@ -49,7 +49,7 @@ def sheet_rows(found: Captioned, language: str = "", *, all_rows: bool = False) 
     Raises ArchiveError where no row has a caption in the language, ManifestError where the groups
     of near-duplicates are damaged.
     """
-    known = {each for record in found.records for each in _languages(record)}
+    known = {each for record in found.records for each in _languages(record)} - {""}
     if language and language not in known:
         raise ArchiveError(
             f"{found.out} has no captions in {language!r}; it has {', '.join(sorted(known))}"
@@ -65,7 +65,8 @@ def sheet_rows(found: Captioned, language: str = "", *, all_rows: bool = False) 
 
 
 def _languages(record: Record) -> set[str]:
-    return {each.language for each in record.languages} | {record.language or ""}
+    said = {each.language for each in record.languages}
+    return said | {each.language for each in record.reviews} | {record.language or ""}
 
 
 def _leader(record: Record, groups: Groups, paths: Mapping[str, str]) -> str:
@@ -79,7 +80,7 @@ def _is_spoken_for(row: SheetRow) -> bool:
 
 
 def _row(record: Record, language: str, group: str) -> SheetRow:
-    review, offer = record.review_in(language), record.offer_in(language)
+    review, offers = record.review_in(language), record.offers_in(language)
     machine = record.said_in(language) or ""
     own = language == record.language
     said = next((each for each in record.languages if each.language == language), None)
@@ -87,9 +88,9 @@ def _row(record: Record, language: str, group: str) -> SheetRow:
         path=record.path,
         photo_id=record.photo_id or "",
         language=language,
-        caption=(review and review.caption) or (offer and offer.caption) or machine,
+        caption=(review and review.caption) or (offers[0].caption if offers else machine),
         machine=machine,
-        suggestion=suggested(review, offer),
+        suggestion=suggested(review, offers),
         alternatives=record.alternatives if own else (),
         confidence=said.confidence if said else record.confidence if own else None,
         review_status=review.status if review else ReviewStatus.UNREVIEWED,

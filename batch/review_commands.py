@@ -3,10 +3,17 @@
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch.config import OUTPUTS, captioner_folder, captioner_folders, default_out
+from batch.config import (
+    OUTPUTS,
+    captioner_folder,
+    captioner_folders,
+    default_out,
+    keep_out_of,
+)
 from batch.errors import ArchiveError
 from batch.lock import locked
 from batch.summary import COMPLETE, WITH_FAILURES
@@ -57,6 +64,8 @@ def _group(found: "Captioned", features: str) -> None:
     """Group near-duplicates, as far as the features of an encoder are kept."""
     from batch.similar import update_groups
 
+    if os.path.isdir(found.archive):
+        keep_out_of(found.archive, {"FEATURES": features})
     encoder = _encoder(found, features)
     if encoder:
         with locked(found.out):
@@ -84,7 +93,10 @@ def merge_review(options: argparse.Namespace) -> int:
     """Merge a sheet, or any file with corrections, that a person brings back."""
     from batch.merge_review import merge_review as merge
 
-    out = _out(options) or _of_file(options.source)
+    out = _out(options)
+    if out is None:
+        out = _of_file(options.source)
+        print(printable(f"merging into {out}"))
     report = merge(out, options.source, dry_run=options.dry_run)
     odd = report.of("conflict", "not matched", "problem", "of a photo that has changed since")
     for line in odd[:LINES_SHOWN]:
@@ -95,6 +107,8 @@ def merge_review(options: argparse.Namespace) -> int:
         print(f"and {len(odd) - LINES_SHOWN:,} more", file=sys.stderr)
     if report.written:
         print(f"each change: {printable(report.written)}")
+    if report.set_aside:
+        print(f"your edited spreadsheet is kept as {printable(report.set_aside)}")
     print(printable(f"{'would be: ' if options.dry_run else ''}{report}"))
     return WITH_FAILURES if odd else COMPLETE
 
@@ -161,6 +175,7 @@ def gallery(options: argparse.Namespace) -> int:
     from batch.review import sheet_rows
 
     found = _found(options)
+    _group(found, options.features)
     rows = sheet_rows(found, options.language, all_rows=True)
     attention = _attention(found, options) if options.attention else None
     with locked(found.out):
@@ -193,8 +208,9 @@ def export(options: argparse.Namespace) -> int:
     asked = Export(
         options.to, options.into, options.beside, options.machine, options.language or None
     )
-    with locked(_needed(options)):
-        done = export_captions(_found(options), asked)
+    found = _found(options)
+    with locked(found.out):
+        done = export_captions(found, asked)
     for line in done.told():
         print(line, file=sys.stderr)
     print(done)
@@ -221,9 +237,10 @@ def _export_xmp(options: argparse.Namespace) -> int:
         from batch.sidecar_places import Naming
         from batch.sidecars import export_sidecars
 
-        with locked(_needed(options)):
+        found = _found(options)
+        with locked(found.out):
             done = export_sidecars(
-                _found(options),
+                found,
                 Naming(options.naming),
                 include_machine=options.machine,
                 replaces=options.replace,
@@ -307,17 +324,23 @@ def _needed(options: argparse.Namespace) -> str:
 def _of_file(file: str) -> str:
     """Find the results that a person's file is of: those that know most of its photos.
 
-    Raises ArchiveError where none does.
+    Raises ArchiveError where none does, or several know as many.
     """
     from manifests.corrections import read_corrections
+    from manifests.errors import ManifestError
     from manifests.manifest import read_photo_ids
 
     named = {each.cells.get("photo_id", "").strip() for each in read_corrections(Path(file))} - {""}
-    manifests = sorted(Path(OUTPUTS).glob("*/captions.parquet"))
-    known = {path: len(named & read_photo_ids(path)) for path in manifests}
-    best = max(known, key=known.__getitem__, default=None)
-    if best is None or not known[best]:
+    known: dict[str, int] = {}
+    for path in sorted(Path(OUTPUTS).glob("*/captions.parquet")):
+        with suppress(ManifestError, OSError):  # another archive's need not be whole
+            known[str(path.parent)] = len(named & read_photo_ids(path))
+    best = max(known.values(), default=0)
+    found = [out for out, photos in known.items() if photos and photos == best]
+    if len(found) != 1:
+        which = " and ".join(found) if found else f"none of {OUTPUTS}/*"
+        has = "have" if found[1:] else "has"
         raise ArchiveError(
-            f"none of {OUTPUTS}/* has the photos of {file}; give OUT= the folder of its results"
+            f"{which} {has} the photos of {file}; give OUT= the folder of its results"
         )
-    return str(best.parent)
+    return found[0]

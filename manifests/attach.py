@@ -8,9 +8,10 @@ changed is offered what was said of it before. An offer is never a person's word
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from manifests.journal import Moved, Place, Reviews, Said
-from manifests.record import Record
+from manifests.record import FINAL, Record
 from manifests.review import Offer, Review, ReviewStatus
 
 
@@ -22,35 +23,50 @@ def place_of(record: Record) -> Place:
 def attach(records: Iterable[Record], reviews: Reviews) -> list[Record]:
     """Give the rows with their reviews and offers, whatever they had before."""
     rows = list(records)
-    copies, earlier = _by_photo(reviews), _by_path(reviews)
-    there = {record.photo_id for record in rows}
-    return [_attached(record, reviews, copies, earlier, there) for record in rows]
+    standing = _Standing(reviews, {record.photo_id for record in rows})
+    return [_attached(record, reviews, standing) for record in rows]
 
 
-def _attached(
-    record: Record,
-    reviews: Reviews,
-    copies: Mapping[str, Sequence[Place]],
-    earlier: Mapping[bytes, Sequence[Place]],
-    there: set[str | None],
-) -> Record:
+class _Standing:
+    """What people let stand, to be offered to copies of a photo, and to a file that has changed."""
+
+    def __init__(self, reviews: Reviews, there: set[str | None]) -> None:
+        self.by_photo: dict[str, dict[str, list[Place]]] = defaultdict(lambda: defaultdict(list))
+        self.by_path: dict[bytes, dict[str, list[Place]]] = defaultdict(lambda: defaultdict(list))
+        for place in sorted(reviews.decided):
+            for language, review in reviews.decided[place].items():
+                if not (review.stands and review.caption):
+                    continue
+                same = self.by_photo[place.photo_id][language]
+                if place.photo_id and len(same) < 2:  # one may be the row's own
+                    same.append(place)
+                if place.photo_id not in there:
+                    self.by_path[place.raw_path][language].append(place)
+
+    def offered_to(self, place: Place) -> Iterator[tuple[str, Place]]:
+        """Give the languages and places of what may be offered to a photo."""
+        for found in (self.by_photo.get(place.photo_id, {}), self.by_path.get(place.raw_path, {})):
+            for language, others in found.items():
+                yield from ((language, other) for other in others if other != place)
+
+
+def _attached(record: Record, reviews: Reviews, standing: _Standing) -> Record:
     place = place_of(record)
     own = reviews.decided.get(place, {})
-    offers = dict(reviews.offered.get(place, {}))
-    same = copies.get(record.photo_id, ()) if record.photo_id else ()
-    others = [each for each in same if each != place]
-    changed = [each for each in earlier.get(record.raw_path, ()) if each.photo_id not in there]
-    for each in (*others, *changed):
-        for language, review in reviews.decided[each].items():
-            if review.stands and review.caption and not _decided(own.get(language)):
-                offers.setdefault(language, Offer(language, review.caption, _why(each, record)))
+    offers = list(reviews.offered.get(place, ()))
+    taken = {language for language, review in own.items() if _decided(review)}
+    for language, other in standing.offered_to(place):
+        if language not in taken:
+            taken.add(language)
+            caption = reviews.decided[other][language].caption or ""
+            offers.append(Offer(language, caption, _why(other, record)))
     if not (own or offers or record.reviews or record.offers):
         return record
     shown = (own[language] for language in sorted(own) if _says(own[language]))
     return replace(
         record,
         reviews=tuple(shown),
-        offers=tuple(offers[language] for language in sorted(offers)),
+        offers=tuple(sorted(offers, key=attrgetter("language"))),
     )
 
 
@@ -76,7 +92,8 @@ def moves(
     Their own place has no row any more, or other bytes now; the photo is at a place of which
     nothing was said. Where other bytes have taken the old place (two files have swapped names, or
     one was edited), only a photo that has arrived since goes with its review: a copy that was there
-    all along does not. `committed` tells which photo the last manifest had at a path.
+    all along does not. What was said of a file that could not be read goes on with the photo that
+    it turns out to be. `committed` tells which photo the last manifest had at a path.
     """
     rows = {record.raw_path: record for record in records}
     free: dict[str, list[Record]] = defaultdict(list)
@@ -85,13 +102,23 @@ def moves(
             free[record.photo_id].append(record)
     for place in sorted(filter(reviews.decided.get, reviews.decided)):
         row = rows.get(place.raw_path)
-        if row is not None and (row.photo_id in (None, place.photo_id) or not row.answered):
+        if not place.photo_id:
+            here = free[row.photo_id] if row is not None and row.photo_id else []
+            to = [row] if row is not None and row in here else []
+        elif row is not None and (row.photo_id in (None, place.photo_id) or _may_pass(row)):
             continue
-        stayed = [each for each in free[place.photo_id] if _was_there(each, committed)]
-        arrived = [each for each in free[place.photo_id] if not _was_there(each, committed)]
-        for each in [*arrived, *(stayed if row is None else [])][:1]:
-            free[place.photo_id].remove(each)
-            yield Moved(place, Place(each.raw_path, place.photo_id))
+        else:
+            stayed = [each for each in free[place.photo_id] if _was_there(each, committed)]
+            arrived = [each for each in free[place.photo_id] if not _was_there(each, committed)]
+            to = [*arrived, *(stayed if row is None else [])]
+        for each in to[:1]:
+            free[each.photo_id or ""].remove(each)
+            yield Moved(place, place_of(each))
+
+
+def _may_pass(record: Record) -> bool:
+    """Tell whether a photo could not be seen this time, and may be what it was the next time."""
+    return record.failed and record.status not in FINAL
 
 
 def _was_there(record: Record, committed: Mapping[bytes, str | None]) -> bool:
@@ -103,19 +130,5 @@ def adopted(records: Iterable[Record], reviews: Reviews) -> Iterator[Said]:
     for record in records:
         place = place_of(record)
         for review in record.reviews:
-            if review.at > reviews.known.get(place, {}).get(review.language, ""):
+            if not reviews.has_heard(place, review):
                 yield Said(place, review)
-
-
-def _by_photo(reviews: Reviews) -> dict[str, list[Place]]:
-    found: dict[str, list[Place]] = defaultdict(list)
-    for place in sorted(reviews.decided):
-        found[place.photo_id].append(place)
-    return found
-
-
-def _by_path(reviews: Reviews) -> dict[bytes, list[Place]]:
-    found: dict[bytes, list[Place]] = defaultdict(list)
-    for place in sorted(reviews.decided):
-        found[place.raw_path].append(place)
-    return found

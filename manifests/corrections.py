@@ -33,18 +33,22 @@ _OLD_OFFICE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 def read_corrections(path: Path, keys: Collection[str] = _KEYS) -> list[Correction]:
     """Read the rows of a file that a person brings back; blank ones are left out.
 
-    keys: names of columns by which the header is known; of several sheets, the first with one of
-    them counts. Formulas are read as
-    their text; numbers, dates and so on as text near to what was typed. Raises ManifestError where
-    the file can't be read, or has no such column, or two of one name.
+    keys: names of columns by which the header is known; sheets of a workbook without one are passed
+    over. Formulas are read as their text; numbers, dates and so on as text near to what was typed.
+    Raises ManifestError where the file can't be read, or has no such column, or two of one name.
     """
     data = _read(path)
     is_header = partial(_is_header, keys=frozenset(keys))
+    found: list[Correction] = []
+    known = False
     for rows in _sheets(path, data, is_header):
         numbered = iter(rows)
         header = _header(numbered, is_header)
         if header:
-            return list(_corrections(_checked(path, header), numbered))
+            known = True
+            found += _corrections(_checked(path, header), numbered)
+    if known:
+        return found
     raise ManifestError(
         path,
         f"no column is named {' or '.join(sorted(keys))}",

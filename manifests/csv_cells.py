@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -41,6 +42,9 @@ def csv_rows(path: Path, data: bytes, is_header: IsHeader) -> Iterator[tuple[int
         raise ManifestError(path, f"{where} ({error})", SAVE_ANEW) from error
 
 
+_AMID_LATIN: Final = re.compile("[A-Za-z][\uac00-\ud7a3]")
+
+
 def _decoded(path: Path, data: bytes) -> str:
     try:
         text = data.decode(_encoding(path, data))
@@ -49,7 +53,22 @@ def _decoded(path: Path, data: bytes) -> str:
         raise ManifestError(path, problem, _AS_UTF_8) from error
     if "\0" in text:
         raise ManifestError(path, "is no table of text", SAVE_ANEW)
+    if found := next(filter(_is_western, _AMID_LATIN.finditer(text)), None):
+        problem = f"is in a Western encoding, as it seems: {found[0]!r}"
+        raise ManifestError(path, problem, _AS_UTF_8)
     return text
+
+
+def _is_western(found: re.Match[str]) -> bool:
+    """Tell whether a syllable right behind a Latin letter is one that only cp949 has.
+
+    The byte of a Western quote or dash and the letter behind it read as such: `dog's` as `dog뭩`.
+    """
+    try:
+        found[0][-1].encode("euc-kr")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _encoding(path: Path, data: bytes) -> str:

@@ -73,19 +73,33 @@ def _write(handle: BinaryIO | io.BufferedWriter, records: Iterable[Record]) -> N
     text = io.TextIOWrapper(handle, "utf-8-sig", errors="backslashreplace", newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     ordered = sorted(records, key=sort_key)
-    columns = columns_with(languages_of(ordered))
+    columns = columns_with(languages_of(ordered), spoken_besides(ordered))
     writer.writerow(columns)
     writer.writerows(_row(record, columns) for record in ordered)
     text.detach()  # writes the rest; the file is not ours to close
 
 
-def columns_with(languages: Iterable[str]) -> list[str]:
-    """Name the columns of a view with several languages: theirs come right behind the row's own."""
-    each = list(languages)
-    said = [f"{name}_{language}" for language in each for name in ("caption", "confidence")]
-    people = [f"{name}_{language}" for language in each for name in _REVIEW[:2]]
+def columns_with(languages: Iterable[str], spoken: Iterable[str] = ()) -> list[str]:
+    """Name the columns of a view with several languages: theirs come right behind the row's own.
+
+    `languages` are the machine's, `spoken` those that people speak besides.
+    """
+    machines = list(languages)
+    said = [f"{name}_{language}" for language in machines for name in ("caption", "confidence")]
+    people = sorted({*machines, *spoken})
+    reviewed = [f"{name}_{language}" for language in people for name in _REVIEW[:2]]
     place = len(_REVIEW) + 2
-    return [*COLUMNS[:2], *said, *COLUMNS[2:place], *people, *COLUMNS[place:]]
+    return [*COLUMNS[:2], *said, *COLUMNS[2:place], *reviewed, *COLUMNS[place:]]
+
+
+def spoken_besides(records: Iterable[Record]) -> set[str]:
+    """Tell in which languages people have spoken where the machine speaks another one by now."""
+    return {
+        review.language
+        for record in records
+        for review in record.reviews
+        if review.language and review is not record.review
+    }
 
 
 def _row(record: Record, columns: Iterable[str]) -> list[str]:
@@ -102,15 +116,15 @@ def _row(record: Record, columns: Iterable[str]) -> list[str]:
 
 def _reviewed(record: Record) -> dict[str, str | None]:
     """Give the cells that people's reviews fill: of the row's own caption, and by language."""
-    review, offer = record.review, record.offer_in(record.language)
+    review = record.review
     shown = review.caption or record.caption or ""
     found: dict[str, str | None] = {
         "caption_human": review.caption,
         "review_status": review.status,
         "reviewer": review.reviewer,
         "notes": review.notes,
-        "suggestion": suggested(review, offer),
-        "base": base_of(review.language, review.status, shown, review.notes),
+        "suggestion": suggested(review, record.offers_in(record.language)),
+        "base": base_of(review.language, review.status, shown, review.notes, review.reviewer),
     }
     for each in record.reviews:
         found[f"caption_human_{each.language}"] = each.caption

@@ -1,4 +1,4 @@
-"""What the machine said before: captions that a later captioner has replaced.
+"""What the machine said before: captions that a later captioner, or another photo, has replaced.
 
     reviews/former-1f0c9a3e5b7d4a21.parquet
 
@@ -49,13 +49,13 @@ def keep_formers(
 
 def _replaced(before: Mapping[bytes, Record], record: Record) -> Iterator[tuple[str, str, str]]:
     old = before.get(record.raw_path)
-    if old is None or old.photo_id is None or old.photo_id != record.photo_id:
+    if old is None or old.photo_id is None:
         return
+    same = old.photo_id == record.photo_id
     said = [(each.language, each.caption) for each in old.languages]
     said += [(old.language or "", old.caption)] if old.caption is not None else []
     for language, caption in said:
-        now = record.said_in(language) if language else record.caption
-        if caption != now:
+        if not same or caption != record.said_in(language):
             yield old.photo_id, language, caption.encode("utf-8", "backslashreplace").decode()
 
 

@@ -147,6 +147,14 @@ def add_apart(folder: Path, groups: Iterable[Group]) -> None:
         write_json(folder / APART_FILE, {"version": VERSION, "apart": after})
 
 
+def rename_apart(folder: Path, new_ids: Mapping[str, str]) -> None:
+    """Let groups that were taken apart follow photos whose bytes this program has changed."""
+    before = read_apart(folder)
+    after = [tuple(sorted(new_ids.get(each, each) for each in group)) for group in before]
+    if after != list(before):
+        write_json(folder / APART_FILE, {"version": VERSION, "apart": sorted(after)})
+
+
 def _grouped(table: pa.Table, metadata: Mapping[bytes, bytes]) -> Groups:
     members: dict[str, list[str]] = {}
     for photo_id, leader in zip(*(column.to_pylist() for column in table.columns), strict=True):

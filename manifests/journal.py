@@ -74,38 +74,55 @@ class Deed:
     entries: tuple[Entry, ...]
 
 
+def _by_place() -> dict[Place, Any]:
+    return defaultdict(dict)
+
+
 @dataclass
 class Reviews:
-    """What stands, by place and language; `known` is when a place was last spoken of."""
+    """What stands, by place and language, and what was said before it.
 
-    decided: dict[Place, dict[str, Review]] = field(default_factory=lambda: defaultdict(dict))
-    offered: dict[Place, dict[str, Offer]] = field(default_factory=lambda: defaultdict(dict))
-    sources: dict[tuple[Place, str], str] = field(default_factory=dict)  # where a decision is from
-    known: dict[Place, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    `history` is all that was said and not undone, `heard` when anything was ever said, undone or
+    not: a manifest that is put back does not bring it back.
+    """
+
+    decided: dict[Place, dict[str, Review]] = field(default_factory=_by_place)
+    offered: dict[Place, list[Offer]] = field(default_factory=lambda: defaultdict(list))
+    sources: dict[Place, dict[str, str]] = field(default_factory=_by_place)  # files
+    history: dict[Place, list[Review]] = field(default_factory=lambda: defaultdict(list))
+    heard: dict[Place, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
 
     def take(self, entry: Entry, source: str) -> None:
         """Add what a deed says."""
         match entry:
             case Said(place, review):
                 self.decided[place][review.language] = review
-                self.offered[place].pop(review.language, None)
-                self.sources[place, review.language] = source
+                self.sources[place][review.language] = source
+                self.history[place].append(review)
+                self.offered[place] = [
+                    each for each in self.offered[place] if each.language != review.language
+                ]
             case Offered(place, offer):
-                self.offered[place][offer.language] = offer
+                if offer not in self.offered[place]:
+                    self.offered[place].append(offer)
             case Moved(place, to):
-                for language in self.decided.get(place, {}):
-                    self.sources[to, language] = self.sources.pop((place, language), "")
-                self.decided[to] |= self.decided.pop(place, {})
-                self.offered[to] |= self.offered.pop(place, {})
+                # What is known of the new place already was said later.
+                self.decided[to] = self.decided.pop(place, {}) | self.decided[to]
+                self.sources[to] = self.sources.pop(place, {}) | self.sources[to]
+                self.offered[to] += self.offered.pop(place, [])
+                self.history[to] += self.history.pop(place, [])
 
-    def note(self, deed: Deed) -> None:
-        """Note down what was ever spoken of, undone or not: a manifest does not bring it back."""
-        for entry in deed.entries:
-            match entry:
-                case Said(place, review):
-                    self.known[place][review.language] = deed.at
-                case Moved(place, to):
-                    self.known[to] |= dict.fromkeys(self.known.get(place, {}), deed.at)
+    def note(self, entry: Entry) -> None:
+        """Note down what was ever said."""
+        match entry:
+            case Said(place, review):
+                self.heard[place].add((review.language, review.at))
+            case Moved(place, to):
+                self.heard[to] |= self.heard[place]
+
+    def has_heard(self, place: Place, review: Review) -> bool:
+        """Tell whether the journal holds a review, undone or not."""
+        return (review.language, review.at) in self.heard.get(place, ())
 
 
 class Journal:
@@ -162,9 +179,9 @@ def stand(deeds: Sequence[Deed]) -> Reviews:
     undone = {deed.undoes for deed in deeds}
     found = Reviews()
     for deed in deeds:
-        found.note(deed)
-        if deed.number not in undone:
-            for entry in deed.entries:
+        for entry in deed.entries:
+            found.note(entry)
+            if deed.number not in undone:
                 found.take(entry, deed.source)
     return found
 

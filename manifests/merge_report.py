@@ -31,6 +31,7 @@ class MergeReport:
     unchanged: int = 0
     lines: list[Line] = field(default_factory=list)
     written: str = ""  # where the whole report is
+    set_aside: str | None = None  # where an edited captions.csv was kept
 
     def __str__(self) -> str:
         counts = Counter(line.what for line in self.lines)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from manifests.review import Offer, Review, ReviewStatus
 
@@ -74,7 +74,7 @@ class Record:
     languages: tuple[LanguageCaption, ...] = ()  # in the order of their names
     language: str | None = None  # of `caption`, as BCP 47; None where an older version wrote it
     reviews: tuple[Review, ...] = ()  # one a language at most, in the order of their names
-    offers: tuple[Offer, ...] = ()  # the same
+    offers: tuple[Offer, ...] = ()  # in the order of their languages
 
     @property
     def failed(self) -> bool:
@@ -103,9 +103,9 @@ class Record:
         """Give what a person has said of the caption in a language."""
         return said_of(self.reviews, language)
 
-    def offer_in(self, language: str | None) -> Offer | None:
+    def offers_in(self, language: str | None) -> tuple[Offer, ...]:
         """Give the words that are offered in a language."""
-        return said_of(self.offers, language)
+        return tuple(each for each in self.offers if each.language in ("", language or ""))
 
     def as_answered(self) -> Self:
         """Give the row as the captioner left it, whatever has become of its photo since."""
@@ -114,13 +114,11 @@ class Record:
         return replace(self, status=Status.CAPTIONED, error=None)
 
 
-Spoken = TypeVar("Spoken", Review, Offer)
-
-
-def said_of(said: Iterable[Spoken], language: str | None) -> Spoken | None:
+def said_of(said: Iterable[Review], language: str | None) -> Review | None:
     """Give what was said in a language, or else where nobody could tell in which."""
     by_language = {each.language: each for each in said}
-    return by_language.get(language or "") or by_language.get("")
+    unsure = by_language.get("") if language else next(iter(by_language.values()), None)
+    return by_language.get(language or "", unsure)
 
 
 def languages_of(records: Iterable[Record]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What people say of captions: a review of a photo's caption, and the rows they review in."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,10 +49,10 @@ class Offer:
         return f"{self.caption} ({self.why})"
 
 
-def suggested(review: Review | None, offer: Offer | None) -> str:
+def suggested(review: Review | None, offers: Iterable[Offer]) -> str:
     """Say what a sheet tells beside a caption: what is offered, or where its own words are from."""
     filled_in = f"filled in like {review.like}" if review and review.like else ""
-    return "; ".join(filter(None, (str(offer or ""), filled_in)))
+    return "; ".join(filter(None, (*map(str, offers), filled_in)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class SheetRow:
     @property
     def base(self) -> str:
         """What the row looked like when it went out; it comes back with the person's words."""
-        return base_of(self.language, self.review_status, self.caption, self.notes)
+        return base_of(self.language, self.review_status, self.caption, self.notes, self.reviewer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,12 @@ class Correction:
     cells: Mapping[str, str]  # names in small letters, without spaces around; texts unescaped
 
 
-def base_of(language: str, status: ReviewStatus, caption: str, notes: str) -> str:
+def base_of(language: str, status: ReviewStatus, caption: str, notes: str, reviewer: str) -> str:
     """Name the state of a row, so that it is known whether a person has changed it since.
 
-    A digest of each text, not the text: `en.unreviewed.1f0c9a3e5b7d.e3b0c44298fc`.
+    A digest of each text, not the text: `en.unreviewed.1f0c9a3e5b7d.e3b0c44298fc.e3b0c44298fc`.
     """
-    return f"{language}.{status}.{digest(caption)}.{digest(notes)}"
+    return ".".join([language, status, *map(digest, (caption, notes, reviewer))])
 
 
 def digest(text: str) -> str:

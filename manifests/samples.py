@@ -5,7 +5,7 @@ reviews/sample-0001.json   and so on; the last one is the one at work
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +74,18 @@ def write_sample(folder: Path, sample: Sample) -> None:
     found = asdict(sample) | {"drawn": [_as_json(each) for each in sample.drawn]}
     known = {"version": VERSION, **found, "captioners": sample.captioners}
     write_json(folder / f"sample-{sample.number:04d}.json", known)
+
+
+def rename_samples(folder: Path, new_ids: Mapping[str, str]) -> None:
+    """Let samples follow photos whose bytes this program has changed."""
+    for path in sorted(folder.glob("sample-*.json")):
+        sample = _read(path)
+        drawn = [
+            replace(each, photo_id=new_ids.get(each.photo_id, each.photo_id))
+            for each in sample.drawn
+        ]
+        if drawn != list(sample.drawn):
+            write_sample(folder, replace(sample, drawn=tuple(drawn)))
 
 
 def _number(path: Path) -> int:

@@ -1,10 +1,12 @@
 """A three-way merge of one caption: what went out, what stands here now, what a person wrote.
 
 What went out is known by the row's `base` (manifests.review.base_of). Where a file came back
-without it, a text counts as a person's unless the machine says it, has said it, or it stands here.
+without it, a text counts as a person's unless the machine says it, has said it, or a person has
+said it here before.
 """
 
-from collections.abc import Container, Mapping
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -30,29 +32,40 @@ class Base:
     status: ReviewStatus
     caption: str
     notes: str
+    reviewer: str
 
     @classmethod
     def read(cls, text: str | None) -> "Base | None":
         """Read `base_of`'s text; None where there is none, or a spreadsheet has spoilt it."""
-        parts = (text or "").strip().rsplit(".", 3)
-        if len(parts) != 4 or parts[1] not in set(ReviewStatus):
+        parts = (text or "").strip().rsplit(".", 4)
+        if len(parts) != 5 or parts[1] not in set(ReviewStatus):
             return None
-        return cls(parts[0], ReviewStatus(parts[1]), parts[2], parts[3])
+        return cls(parts[0], ReviewStatus(parts[1]), *parts[2:])
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands here now: a person's review, the machine's caption, and its former ones."""
+    """What stands here now: a person's review, the machine's caption, and what was before them."""
 
     review: Review
     machine: str
-    formers: Container[str]  # digests
+    formers: Container[str]  # digests of what the machine said before
+    history: Sequence[Review]  # what people have said so far
     source: str  # the file that the review came with
     shown: str  # what a sheet would show now
 
     def is_machines(self, text: str) -> bool:
         """Tell whether the machine says a text, now or before."""
         return digest(text) == digest(self.machine) or digest(text) in self.formers
+
+    def was_said(self, text: str) -> bool:
+        """Tell whether a person has said a text here."""
+        return any(digest(text) == digest(each.caption or "") for each in self.history)
+
+    def is_base(self, base: Base | None) -> bool:
+        """Tell whether nobody has decided anything since a row went out."""
+        shown = {digest(self.shown), digest(self.review.caption or self.machine)}
+        return base is not None and base.status is self.review.status and base.caption in shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +107,17 @@ def merge(theirs: Theirs, ours: Standing) -> Merged:
 
     A person's words always win over the machine's. Over another person's they do not: that is a
     conflict, and nothing changes but that both are known. Who goes on with an own decision (the
-    same reviewer, or without names the same file) replaces it.
+    same reviewer, or without names the same file) replaces it; what they said before that, and
+    comes again in an older file, says nothing new. Raises ValueError where no words are approved.
     """
     wish = _wish(theirs, ours)
     if wish is None:
         return Merged(Outcome.UNCHANGED)
-    if _contested(theirs, ours):
-        return contest(wish, ours.review)
+    if not ours.is_base(theirs.base):
+        if _is_old(wish, theirs, ours):
+            return Merged(Outcome.UNCHANGED)
+        if _is_anothers(theirs, ours):
+            return contest(wish, ours.review)
     return Merged(Outcome.UNCHANGED) if _same(wish, ours.review) else Merged(Outcome.TAKEN, wish)
 
 
@@ -116,60 +133,60 @@ def contest(wish: Review, review: Review) -> Merged:
 
 def _wish(theirs: Theirs, ours: Standing) -> Review | None:
     """Tell what the person decided; None where the row is as it went out."""
-    typed = _typed(theirs, ours)
-    status = _decided(theirs, ours)
+    typed = next((text for text in theirs.texts if not _as_it_was(text, theirs, ours)), None)
+    status = _decided(theirs, ours, typed)
     notes = _noted(theirs, ours)
+    reviewer = _reviewer(theirs, ours)
     if typed is None and status is None:
-        return None if notes is None else _with_notes(ours.review, theirs.reviewer, notes)
+        return None if notes is None else replace(ours.review, reviewer=reviewer, notes=notes)
     if typed is None:
         caption = None if status in (UNREVIEWED, REJECTED) else _untouched(theirs, ours)
     elif not typed.strip():  # the words were taken away, and none put in their place
-        status, caption = status or REJECTED, None
-        status = REJECTED if status in (APPROVED, EDITED) else status
+        status, caption = UNREVIEWED if status is UNREVIEWED else REJECTED, None
     else:
-        status, caption = REJECTED if status is REJECTED else EDITED, typed.strip()
+        caption = typed.strip()
+        right = APPROVED if digest(caption) == digest(ours.machine) else EDITED
+        status = REJECTED if status is REJECTED else right
     kept = ours.review.notes if notes is None else notes
-    return Review(ours.review.language, status or EDITED, caption, theirs.reviewer, kept)
-
-
-def _typed(theirs: Theirs, ours: Standing) -> str | None:
-    """Give the text that the person wrote; None where each is as it went out."""
-    return next((text for text in theirs.texts if not _as_it_was(text, theirs, ours)), None)
+    return Review(ours.review.language, status or EDITED, caption, reviewer, kept)
 
 
 def _as_it_was(text: str, theirs: Theirs, ours: Standing) -> bool:
     base, alone = theirs.base, len(theirs.texts) == 1
-    if (base and digest(text) == base.caption) or _is_spoilt(text, theirs, ours):
+    if (base and digest(text) == base.caption) or _meant(text, _known(theirs, ours)) is not None:
         return True
     if base and alone:
         return False
     # Of two cells one holds what the machine said, and the other may be empty.
     if not text.strip() or (theirs.machine is not None and digest(text) == digest(theirs.machine)):
         return True
-    return ours.is_machines(text) or (
-        not base and digest(text) == digest(ours.review.caption or "")
-    )
+    return ours.is_machines(text) or (not base and ours.was_said(text))
 
 
-def _is_spoilt(text: str, theirs: Theirs, ours: Standing) -> bool:
-    """Tell whether a text is one of ours, saved where emoji, say, have no place: as `?`."""
+def _known(theirs: Theirs, ours: Standing) -> list[str]:
+    known = (theirs.machine, ours.machine, ours.shown, *(each.caption for each in ours.history))
+    return [each for each in known if each]
+
+
+def _meant(text: str, known: Iterable[str]) -> str | None:
+    """Find the text that was saved where its letters have no place: as `?`, one or two for each.
+
+    As Korean in a Western encoding, or emoji in a Korean one.
+    """
     if "?" not in text:
-        return False
-    known = (theirs.machine, ours.machine, ours.shown, ours.review.caption)
-    return any(digest(text) == digest(_in_korean_windows(each)) for each in known if each)
+        return None
+    lost = r"(?:\?|[^\x00-\x7f]{1,2})"
+    pattern = re.compile("".join(lost if each == "?" else re.escape(each) for each in text))
+    return next((each for each in known if each != text and pattern.fullmatch(each)), None)
 
 
-def _in_korean_windows(text: str) -> str:
-    return text.encode("cp949", "replace").decode("cp949")
-
-
-def _decided(theirs: Theirs, ours: Standing) -> ReviewStatus | None:
+def _decided(theirs: Theirs, ours: Standing, typed: str | None) -> ReviewStatus | None:
     """Give the status that the person chose; None where it is as it went out."""
     if theirs.status is None:
         return None
     if theirs.base:
         return None if theirs.status is theirs.base.status else theirs.status
-    if theirs.status is REJECTED and _typed(theirs, ours) is not None:
+    if theirs.status is REJECTED and typed is not None:
         return REJECTED  # beside words that are new, what was rejected before is told again
     stands = ours.review.stands and theirs.status in (APPROVED, EDITED)
     return None if stands or theirs.status in (UNREVIEWED, ours.review.status) else theirs.status
@@ -179,29 +196,47 @@ def _noted(theirs: Theirs, ours: Standing) -> str | None:
     if theirs.notes is None:
         return None
     notes = theirs.notes.strip()
+    if _meant(notes, [each.notes for each in ours.history]) is not None:
+        return None
     if theirs.base:
         return None if digest(notes) == theirs.base.notes else notes
     return notes if notes and digest(notes) != digest(ours.review.notes) else None
 
 
-def _with_notes(review: Review, reviewer: str, notes: str) -> Review:
-    return replace(review, reviewer=reviewer or review.reviewer, notes=notes)
+def _reviewer(theirs: Theirs, ours: Standing) -> str:
+    """Tell who speaks. A name that went out with the row may be that of somebody before."""
+    if _is_signed(theirs) or ours.is_base(theirs.base):
+        return theirs.reviewer
+    return ours.review.reviewer if theirs.source == ours.source else ""
+
+
+def _is_signed(theirs: Theirs) -> bool:
+    return theirs.base is None or digest(theirs.reviewer) != theirs.base.reviewer
 
 
 def _untouched(theirs: Theirs, ours: Standing) -> str:
     """Give the words that the person saw and let stand."""
-    return next((text.strip() for text in theirs.texts if text.strip()), ours.shown)
+    seen = next((text.strip() for text in theirs.texts if text.strip()), ours.shown)
+    words = _meant(seen, _known(theirs, ours)) or seen
+    if not words.strip():
+        raise ValueError("there is no caption to approve; write one")
+    return words
 
 
-def _contested(theirs: Theirs, ours: Standing) -> bool:
-    """Tell whether another person has decided on the row since it went out."""
+def _is_old(wish: Review, theirs: Theirs, ours: Standing) -> bool:
+    """Tell whether somebody's decision is one that they have replaced since, in another file."""
+    if theirs.source == ours.source:
+        return False
+    names = {wish.reviewer, theirs.reviewer}
+    return any(each.reviewer in names and not _differ(wish, each) for each in ours.history)
+
+
+def _is_anothers(theirs: Theirs, ours: Standing) -> bool:
+    """Tell whether what stands here is another person's decision, made since the row went out."""
     review = ours.review
     if review.status is UNREVIEWED or review.like:
         return False
-    base = theirs.base
-    if base and base.status is review.status and base.caption == digest(review.caption or ""):
-        return False
-    if theirs.reviewer or review.reviewer:
+    if _is_signed(theirs) and (theirs.reviewer or review.reviewer):
         return theirs.reviewer != review.reviewer
     return theirs.source != ours.source
 

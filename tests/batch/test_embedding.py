@@ -6,8 +6,13 @@ from hashlib import sha256
 import pytest
 
 import batch.embedding
+from batch.captioned import open_captioned
+from batch.embedded import NOTES
 from batch.embedding import embed
 from batch.pipeline import run
+from batch.sample import current_sample
+from manifests.groups import add_apart, read_apart
+from manifests.samples import last_sample
 from tests.batch.reviewers import Sheet
 
 pytestmark = pytest.mark.skipif(
@@ -55,23 +60,42 @@ def test_the_same_again_changes_nothing(album):
 
 
 @pytest.mark.fault
-def test_a_run_that_was_killed_in_between_knows_its_photos_again(album, monkeypatch):
+@pytest.mark.parametrize("again", ["run", "embed", "merge"])
+def test_whoever_comes_after_a_kill_knows_the_photos_again(album, monkeypatch, again):
     with monkeypatch.context() as patched:
-        patched.setattr(batch.embedding, "_settle", lambda *_: None)
+        patched.setattr(batch.embedding, "follow_embedded", lambda _: None)
         embedded(album)
     assert album.records["a.png"].photo_id != identity(album, "a.png")
-    run(album.config())
-    assert album.records["a.png"].reviews == ()
-    embedded(album)
-    assert album.records["a.png"].review.caption == "my words"
+    if again == "run":
+        assert run(album.config()).captioned == 0
+    elif again == "embed":
+        assert embedded(album).unchanged == 1
+    else:
+        Sheet(album, "later.csv").write("b.png", caption="more words").bring_back()
+    record = album.records["a.png"]
+    assert (record.photo_id, record.review.caption) == (identity(album, "a.png"), "my words")
 
 
 @pytest.mark.fault
 def test_a_note_of_a_photo_that_was_not_written_changes_nothing(album):
-    notes = album.out / ".embedding.jsonl"
-    notes.write_text(
-        '{"raw_path": "a.png", "old_id": "x", "new_id": "y", "size": 1, "mtime_ns": 1}\n{"raw'
-    )
+    notes = album.out / NOTES
+    line = '{"raw_path": "a.png", "old_id": "x", "new_id": "y", "size": 1, "mtime_ns": 1}'
+    notes.write_text(f'{{"features": "{album.features}"}}\n{line}\n{{"raw')
+    whole = album.records
     embedded(album)
+    assert album.records["b.png"] == whole["b.png"]
     assert album.records["a.png"].review.caption == "my words"
     assert not notes.exists()
+
+
+def test_samples_and_groups_taken_apart_follow_the_photo(album):
+    folder = album.out / "reviews"
+    sample = current_sample(open_captioned(str(album.out)), 2)
+    old = album.records["a.png"].photo_id
+    add_apart(folder, [(old, "f" * 64)])
+    embedded(album)
+    new = identity(album, "a.png")
+    assert {each.photo_id for each in last_sample(folder).drawn} == {
+        new if each.photo_id == old else each.photo_id for each in sample.drawn
+    }
+    assert read_apart(folder) == (tuple(sorted((new, "f" * 64))),)

@@ -121,7 +121,7 @@ def test_two_people_two_captions_is_a_conflict_kept_apart(album):
     assert [(line.path, line.what) for line in report.lines] == [("c.png", "conflict")]
     record = album.records["c.png"]
     assert record.review.caption == "Kim's words"
-    assert str(record.offer_in("en")) == "Lee's words (conflict: Lee wrote)"
+    assert str(record.offers_in("en")[0]) == "Lee's words (conflict: Lee wrote)"
     assert (
         "Lee's words" in next(row for row in album.csv_rows if row["path"] == "c.png")["suggestion"]
     )
@@ -145,7 +145,7 @@ def test_one_file_that_says_two_things_of_a_photo(album):
     sheet.bring_back()
     record = album.records["c.png"]
     assert record.review.caption == "first words"
-    assert record.offer_in("en").caption == "second words"
+    assert record.offers_in("en")[0].caption == "second words"
 
 
 def test_a_sheet_that_is_brought_back_again_and_again(album):
@@ -164,7 +164,7 @@ def test_a_copy_is_offered_the_words_and_keeps_its_own_row(album):
     Sheet(album).write("c.png", caption="my words").bring_back()
     copy = album.records["z copy.png"]
     assert copy.reviews == ()
-    assert str(copy.offer_in("en")) == "my words (copy of c.png)"
+    assert str(copy.offers_in("en")[0]) == "my words (copy of c.png)"
     Sheet(album).write("z copy.png", review_status="approved").bring_back()
     assert album.records["z copy.png"].review.caption == "my words"
 
@@ -189,7 +189,9 @@ def test_words_on_a_photo_that_has_changed_since_are_only_offered(album):
     assert [line.what for line in report.lines] == ["of a photo that has changed since"]
     record = album.records["c.png"]
     assert record.reviews == ()
-    assert str(record.offer_in("en")) == "of the old photo (said of this file before it changed)"
+    assert (
+        str(record.offers_in("en")[0]) == "of the old photo (said of this file before it changed)"
+    )
 
 
 def test_a_sheet_finds_a_photo_that_was_moved_since(album):

@@ -113,7 +113,8 @@ def test_one_of_several_new_places_takes_the_review_and_the_others_are_offered_i
 def test_a_manifest_brings_back_only_what_the_journal_has_never_heard_of():
     reviewed = row("a.jpg", A, reviews=(EDITED,))
     assert [*adopted([reviewed], said())] == [Said(place("a.jpg", A), EDITED)]
-    heard = Reviews(known={place("a.jpg", A): {"en": EDITED.at}})
+    heard = Reviews()
+    heard.note(Said(place("a.jpg", A), EDITED))
     assert not [*adopted([reviewed], heard)]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 
-from manifests.csv_view import COLUMNS, columns_with, csv_sha256, write_csv
+from manifests.csv_view import COLUMNS, columns_with, csv_sha256, spoken_besides, write_csv
 from manifests.durable import sha256_file
 from manifests.record import LanguageCaption, Record, Status, languages_of, sort_key
 from manifests.review import digest
@@ -42,11 +42,11 @@ def test_the_whole_file_to_the_byte(path):
         '"status","confidence","alternatives","log_prob","photo_id","captioner","decode","width",'
         '"height","format","frames","taken_at","error","size","base"\r\n'
         '"a.jpg","","","unreviewed","","","","truncated","","","","","","","","","","","",'
-        f'"cut ""short""","123456",".unreviewed.{NOTHING}.{NOTHING}"\r\n'
+        f'"cut ""short""","123456",".unreviewed.{NOTHING}.{NOTHING}.{NOTHING}"\r\n'
         '"dog 한.jpg","a dog runs on the beach","","unreviewed","","","","captioned","0.750",'
         '"a dog on the beach | a dog",'
         f'"-4.500","{"ab" * 32}","flickr8k@12ab","beam 3","4000","3000","JPEG","1",'
-        f'"2019-05-01T10:00:00","","123456",".unreviewed.{digest(PLAIN.caption)}.{NOTHING}"\r\n'
+        f'"2019-05-01T10:00:00","","123456",".unreviewed.{digest(PLAIN.caption)}.{NOTHING}.{NOTHING}"\r\n'
     )
 
 
@@ -65,7 +65,7 @@ def test_every_text_comes_back_through_csv(path, drawn):
 def test_pandas_reads_the_same_cells(path, drawn):
     write_csv(path, drawn, None)
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    assert list(table.columns) == columns_with(languages_of(drawn))
+    assert list(table.columns) == columns_with(languages_of(drawn), spoken_besides(drawn))
     assert table.to_dict("records") == rows(path)
 
 

@@ -75,7 +75,7 @@ def test_a_review_goes_on_where_its_photo_went(journal):
     journal.append(RUN, [Moved(A, to)])
     reviews = journal.read()
     assert reviews.decided == {to: {"en": EDITED}}
-    assert reviews.sources == {(to, "en"): "kim.xlsx"}
+    assert reviews.sources[to] == {"en": "kim.xlsx"}
 
 
 def test_a_decision_settles_what_was_offered(journal):
