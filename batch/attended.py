@@ -1,18 +1,20 @@
 """Where captioners looked when they wrote captions, for many photos at once, from the cache."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from batch.encode import batched
+from batch.features import FeatureCache
+from batch.quiet import start_tensorflow
 from manifests.gallery import Looked
+from models.fingerprints import attends, captioner_signature, encoder_fingerprint
 from models.morphemes import PIECE
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import
-    from batch.features import FeatureCache
     from models.captioner import Captioner
 
 TOGETHER = 256  # photos: 64 MiB of features
@@ -26,53 +28,66 @@ class Said(NamedTuple):
     caption: str
 
 
-@dataclass(frozen=True)
 class Attended:
-    """What it takes to tell: features that are kept, and captioners by their signatures."""
+    """What it takes to tell: captioners' folders and features that are kept, by signatures.
 
-    cache: "FeatureCache"
-    captioners: "Mapping[str, Captioner]"
+    The captioners themselves, and TensorFlow with them, are loaded when they are asked.
+    """
+
+    def __init__(self, folders: Mapping[str, str], caches: Mapping[str, FeatureCache]) -> None:
+        self.folders, self.caches = folders, caches
+        self._loaded: dict[str, Captioner] = {}
 
     @classmethod
-    def load(cls, captioners: Sequence[str], features: str) -> "Attended":
-        """Load captioners, by their folders, and the cache under `features`; no encoder.
+    def load(cls, folders: Sequence[str], features: str) -> "Attended":
+        """Find out what captioners, by their folders, can tell, with the caches under `features`.
 
-        Raises CheckpointError where a folder is not whole, ArchiveError where captioners do not go
-        together.
+        Those that do not attend, or whose encoder has seen no photo, tell nothing. Raises
+        CheckpointError where a folder is not whole.
         """
-        from batch.caption import Stage
-
-        stage = Stage.load(captioners, features, {})
-        return cls(stage.cache, stage.captioners)
+        attending = {captioner_signature(folder): folder for folder in folders if attends(folder)}
+        places = {
+            signature: os.path.join(features, encoder_fingerprint(folder))
+            for signature, folder in attending.items()
+        }
+        kept = {each: FeatureCache(each) for each in {*places.values()} if os.path.isdir(each)}
+        caches = {each: kept[place] for each, place in places.items() if place in kept}
+        return cls(attending, caches)
 
     def can_tell(self, said: Said) -> bool:
-        """Tell whether the caption is one of these captioners' and the photo's features are kept.
+        """Tell whether a caption is one of these captioners', and its photo's features are kept."""
+        return said.captioner in self.caches and said.photo_id in self.caches[said.captioner]
 
-        Whether the captioner attends shows when it is asked.
-        """
-        return said.captioner in self.captioners and said.photo_id in self.cache
+    def captioner(self, signature: str) -> "Captioner":
+        """Give a captioner, loaded when it is first asked for. Raises CheckpointError."""
+        if signature not in self._loaded:
+            start_tensorflow()
+            from models.captioner import Captioner
+
+            self._loaded[signature] = Captioner.load(self.folders[signature])
+        return self._loaded[signature]
 
     def looks(self, captions: Sequence[Said]) -> Iterator[tuple[Said, Looked]]:
         """Tell where each word of captions was looked for; quickest in the order of the run.
 
         The words are the caption's own: one whose words the captioner would not write now, with
         its search as it is, is left out. So are photos whose features are damaged. Raises
-        CheckpointError where a captioner does not attend.
+        CheckpointError where a captioner's folder is not whole.
         """
-        for some in batched(captions, TOGETHER):
-            features = self.cache.read({said.photo_id for said in some})
-            for captioner, group in self._by_captioner(some, features).items():
-                grids = [features[said.photo_id] for said in group]
-                yield from looks_of(self.captioners[captioner], grids, group)
+        for some in batched(filter(self.can_tell, captions), TOGETHER):
+            for signature, group in _by_captioner(some).items():
+                features = self.caches[signature].read({said.photo_id for said in group})
+                whole = [said for said in group if said.photo_id in features]
+                grids = [features[said.photo_id] for said in whole]
+                if whole:
+                    yield from looks_of(self.captioner(signature), grids, whole)
 
-    def _by_captioner(
-        self, captions: Sequence[Said], features: Mapping[str, np.ndarray]
-    ) -> dict[str, list[Said]]:
-        groups: dict[str, list[Said]] = defaultdict(list)
-        for said in captions:
-            if said.photo_id in features and said.captioner in self.captioners:
-                groups[said.captioner].append(said)
-        return groups
+
+def _by_captioner(captions: Sequence[Said]) -> dict[str, list[Said]]:
+    groups: dict[str, list[Said]] = defaultdict(list)
+    for said in captions:
+        groups[said.captioner].append(said)
+    return groups
 
 
 def looks_of(

@@ -21,10 +21,10 @@ from manifests.record import NO_SCENE, LanguageCaption, Record, Status
 from models.captioner import (
     Caption,
     Captioner,
-    captioner_fingerprint,
     encoder_fingerprint,
     load_encoder,
 )
+from models.fingerprints import captioner_signature
 from models.scene import SceneHead
 
 
@@ -66,7 +66,7 @@ class Stage:
         kinds = {captioner.config.architecture for captioner in loaded}
         kind = kinds.pop() if len(kinds) == 1 else "attention"
         cache = open_cache(features, encoder, kind)
-        signed = {_signature(*each): each[0] for each in zip(loaded, folders, strict=True)}
+        signed = dict(zip(map(captioner_signature, folders), loaded, strict=True))
         return cls(cache, encode_with(folders[0]), signed, SceneHead.load(folders[0], encoder))
 
     @property
@@ -146,11 +146,6 @@ class Stage:
         if photo.photo_id in known:
             return taken_over(photo, known[photo.photo_id])
         return make_record(photo, Status.UNSTABLE, "changed during the run: run again")
-
-
-def _signature(captioner: Captioner, folder: str) -> str:
-    """Name a captioner so that another one of the same name is told apart."""
-    return f"{captioner.config.name}@{captioner_fingerprint(folder)}"
 
 
 def _shared_encoder(folders: Sequence[str]) -> str:

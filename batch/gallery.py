@@ -1,10 +1,11 @@
 """Write the gallery of a run's folder: its page, rows, pictures, and where the captioner looked."""
 
 import os
+import re
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from shlex import quote as shell_quoted
 from typing import Final
@@ -34,6 +35,7 @@ from manifests.record import Record
 from manifests.review import SheetRow
 
 _DATA: Final = ("rows", "looks")  # folders whose files are named after what is in them
+_KEY: Final = ".gallery-key"  # in the results' folder
 _A_DAY: Final = 86_400.0  # seconds
 
 
@@ -44,7 +46,7 @@ def write_gallery(
 
     The rows come with the most doubtful first. With `attention`, the page can show where the
     captioner looked in the photos whose features are kept. Raises CheckpointError where that
-    captioner does not attend.
+    captioner is asked and its folder is not whole.
     """
     home = Path(found.out, "gallery")
     rows = in_order(rows)
@@ -109,15 +111,31 @@ def write_looks(home: Path, captions: Sequence[Said], attention: Attended) -> di
     return names
 
 
+def key_of(out: Path) -> str:
+    """Give the name under which a browser keeps what is decided in a gallery; made once, at random.
+
+    It goes where the results go, so that decisions are found again after a move, and stays when a
+    gallery is thrown away.
+    """
+    path = out / _KEY
+    with suppress(FileNotFoundError):
+        key = path.read_text("ascii", "replace").strip()
+        if re.fullmatch("[0-9a-f]{16}", key):
+            return key
+    key = secrets.token_hex(8)
+    with atomic_write(path) as file:
+        file.write(f"{key}\n".encode("ascii"))
+    return key
+
+
 def _head(found: Captioned, total: int, files: Sequence[str], looks: Mapping[str, str]) -> Head:
     place = os.path.abspath(found.archive)
-    key = sha256(os.fsencode(f"{place}\n{os.path.abspath(found.out)}")).hexdigest()[:16]
     merge = f"make merge-review OUT={shell_quoted(_shown(found.out))} FROM="
     return Head(
         name=_shown(found.name),
         archive=_shown(found.archive),
         address=f"file://{quote(os.fsencode(place))}/",
-        key=key,
+        key=key_of(Path(found.out)),
         merge=merge,
         total=total,
         rows=files,

@@ -20,9 +20,9 @@ import numpy as np
 
 from models.confidence import acceptable, area_under_risk, calibration_error, spearman
 from models.errors import CheckpointError
+from models.fingerprints import CONFIDENCE_FILE as CONFIDENCE_FILE
 from models.logistic import fit_logistic, logistic
 
-CONFIDENCE_FILE: Final = "confidence.json"
 FORMAT: Final = 1
 FOLDS: Final = 10
 RIDGE: Final = 5.0  # captions; a word that is in fewer weighs little

@@ -28,14 +28,16 @@ from models.errors import CheckpointError
 
 # Under these names for who has a captioner at hand; without Keras they are to be had over there.
 from models.fingerprints import CONFIG_FILE as CONFIG_FILE
+from models.fingerprints import DECODER_FILE as DECODER_FILE
 from models.fingerprints import ENCODER_FILE as ENCODER_FILE
 from models.fingerprints import IMAGENET as IMAGENET
 from models.fingerprints import PREPROCESSING, encoder_weights
+from models.fingerprints import VOCABULARY_FILE as VOCABULARY_FILE
+from models.fingerprints import captioner_fingerprint as captioner_fingerprint
 from models.fingerprints import encoder_fingerprint as encoder_fingerprint
 from models.fingerprints import fingerprint as fingerprint
 from models.fingerprints import weights_fingerprint as weights_fingerprint
 from models.merge_decoder import MergeConfig, MergeDecoder, pool_photo
-from models.scene import SCENE_FILE
 from models.search import IMPOSSIBLE, CaptionSearch, SearchConfig
 from models.tokenizers import find_tokenizer
 from models.tutorial_decoder import TutorialConfig, TutorialDecoder
@@ -43,7 +45,6 @@ from models.vocabulary import PAD, START, Vocabulary
 
 FORMAT = 1
 BATCH = 64  # photos searched at once; the last batch is filled up, so that one graph serves all
-VOCABULARY_FILE, DECODER_FILE = "vocabulary.txt", "decoder.weights.h5"
 
 Photos = np.ndarray | Sequence[np.ndarray]
 AnyConfig = DecoderConfig | MergeConfig | TutorialConfig
@@ -277,14 +278,6 @@ def load_encoder(folder: str, *, bfloat16: bool = False) -> keras.Model:
     encoder = build_encoder(bfloat16=bfloat16)
     load_encoder_weights(encoder, CaptionerConfig.read(folder).encoder_weights(folder))
     return encoder
-
-
-def captioner_fingerprint(folder: str) -> str:
-    """Tell captioners apart, by the files that make one."""
-    names = (CONFIG_FILE, VOCABULARY_FILE, DECODER_FILE, CONFIDENCE_FILE, SCENE_FILE)
-    encoder = Path(CaptionerConfig.read(folder).encoder_weights(folder))
-    paths = [*(Path(folder, name) for name in names), encoder]
-    return fingerprint([path for path in paths if path.exists()])
 
 
 def _write_json(path: Path, found: Mapping[str, Any]) -> None:

@@ -11,11 +11,17 @@ from pathlib import Path
 from models.errors import CheckpointError
 
 CONFIG_FILE = "config.json"
+VOCABULARY_FILE = "vocabulary.txt"
+DECODER_FILE = "decoder.weights.h5"
 ENCODER_FILE = "encoder.weights.h5"
+CONFIDENCE_FILE = "confidence.json"
+SCENE_FILE = "scene.weights.h5"
 IMAGENET = "imagenet"  # an encoder by name: Keras downloads its weights
 PREPROCESSING = (
     "rgb8-squashed-299-to-minus1-1"  # part of the fingerprint: a change makes new features
 )
+_LEFT_OUT = {"name": "", "encoder": ENCODER_FILE, "seen_through": "", "architecture": "attention"}
+_ATTENDING = ("attention", "tutorial")
 
 
 def encoder_weights(folder: str, encoder: str) -> str:
@@ -30,7 +36,8 @@ def encoder_fingerprint(folder: str) -> str:
     Raises CheckpointError where it is not the encoder that the captioner was taught with.
     """
     path = Path(folder, CONFIG_FILE)
-    encoder, seen_through = _encoder_of(path)
+    config = _read_config(path)
+    encoder, seen_through = config["encoder"], config["seen_through"]
     weights = encoder_weights(folder, encoder)
     if weights != IMAGENET and not Path(weights).is_file():
         raise CheckpointError(f"{path}: its encoder {weights} is not there; put it back")
@@ -41,6 +48,25 @@ def encoder_fingerprint(folder: str) -> str:
             "back, or train it again"
         )
     return found
+
+
+def captioner_fingerprint(folder: str) -> str:
+    """Tell captioners apart, by the files that make one; no model is loaded."""
+    names = (CONFIG_FILE, VOCABULARY_FILE, DECODER_FILE, CONFIDENCE_FILE, SCENE_FILE)
+    encoder = encoder_weights(folder, _read_config(Path(folder, CONFIG_FILE))["encoder"])
+    paths = [*(Path(folder, name) for name in names), Path(encoder)]
+    return fingerprint([path for path in paths if path.exists()])
+
+
+def captioner_signature(folder: str) -> str:
+    """Name a captioner so that another one of the same name is told apart; no model is loaded."""
+    name = _read_config(Path(folder, CONFIG_FILE))["name"]
+    return f"{name}@{captioner_fingerprint(folder)}"
+
+
+def attends(folder: str) -> bool:
+    """Tell whether a captioner looks here and there in a photo; no model is loaded."""
+    return _read_config(Path(folder, CONFIG_FILE))["architecture"] in _ATTENDING
 
 
 def weights_fingerprint(weights: str) -> str:
@@ -59,13 +85,14 @@ def fingerprint(paths: Sequence[Path], *words: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _encoder_of(path: Path) -> tuple[str, str]:
-    """Read which encoder a configuration names, and the fingerprint that it was taught with."""
+def _read_config(path: Path) -> dict[str, str]:
+    """Read some texts of a captioner's configuration, those that it leaves out as they are then."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        encoder, seen_through = found.get("encoder", ENCODER_FILE), found.get("seen_through", "")
-        if not isinstance(encoder, str) or not isinstance(seen_through, str):
-            raise TypeError(f"its encoder is {encoder!r}, seen_through {seen_through!r}")
+        texts = {name: found.get(name, otherwise) for name, otherwise in _LEFT_OUT.items()}
+        for name, text in texts.items():
+            if not isinstance(text, str):
+                raise TypeError(f"its {name} is {text!r}")
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{path}: no such file; is {path.parent} a captioner's folder?"
@@ -74,4 +101,4 @@ def _encoder_of(path: Path) -> tuple[str, str]:
         raise CheckpointError(
             f"{path}: not a captioner's configuration ({error!r}); copy the file again"
         ) from error
-    return encoder, seen_through
+    return texts

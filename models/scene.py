@@ -13,10 +13,10 @@ import numpy as np
 from models.checkpoint import load_variables, save_variables
 from models.encoder import FEATURES
 from models.errors import CheckpointError
+from models.fingerprints import SCENE_FILE as SCENE_FILE
 from models.logistic import fit_logistic
 from models.merge_decoder import pool_photo
 
-SCENE_FILE = "scene.weights.h5"
 _RIDGE = 1e-2  # on standardised features, over the square root of their number
 
 

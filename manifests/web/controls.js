@@ -117,9 +117,9 @@ function start(page) {
   document.querySelectorAll(".before").forEach((button) => (button.onclick = () => page.turn(-1)));
   document.querySelectorAll(".after").forEach((button) => (button.onclick = () => page.turn(1)));
   listenToKeys(page);
-  addEventListener("storage", (event) => page.decisions.hear(event) && page.draw());
+  addEventListener("storage", (event) => page.decisions.hear(event) && page.refreshAll());
   addEventListener("beforeunload", (event) => {
-    if (page.decisions.problem && page.decisions.unsaved) event.preventDefault();
+    if (page.drafts.typed || (page.decisions.problem && page.decisions.unsaved)) event.preventDefault();
   });
   page.load();
 }

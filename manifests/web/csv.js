@@ -4,14 +4,19 @@
 
 const COLUMNS = ["path", "photo_id", "language", "caption", "review_status", "reviewer", "notes", "base"];
 
-const TO_SHOW = /[\x00-\x08\x0b-\x1f\x7f]|\\(?=x(?:0[0-8b-f]|1[0-9a-f]|7f|5c))/g;
+// Controls, and what UTF-8 or XML has no place for; a backslash where it reads like their codes.
+const TO_SHOW =
+  /[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]|\p{Surrogate}|\\(?=x(?:0[0-9b-f]|1[0-9a-f]|7f|5c)|u(?:d[89a-f][0-9a-f]{2}|fff[ef]))/gu;
 const TO_QUOTE = /^'*[=+\-@\t\n\uff1d\uff0b\uff0d\uff20]/;
-const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 /** Make a text safe for a cell of a spreadsheet: `escape_cell` of manifests/text.py. */
 function escapeCell(text) {
-  const shown = text.replace(TO_SHOW, (found) => "\\x" + hex(found, 2));
+  const shown = text.replace(TO_SHOW, codeOf);
   return TO_QUOTE.test(shown) ? "'" + shown : shown;
+}
+
+function codeOf(letter) {
+  return letter < "\u0100" ? "\\x" + hex(letter, 2) : "\\u" + hex(letter, 4);
 }
 
 /** Write decisions as CSV: RFC 4180 with a byte order mark, every cell quoted. */
@@ -21,9 +26,7 @@ function csvOf(decisions) {
 }
 
 function quoted(text) {
-  // What UTF-8 has no bytes for is written out, as Python's "backslashreplace" does.
-  const whole = escapeCell(text).replace(LONE_SURROGATE, (found) => "\\u" + hex(found, 4));
-  return '"' + whole.replaceAll('"', '""') + '"';
+  return '"' + escapeCell(text).replaceAll('"', '""') + '"';
 }
 
 function hex(letter, digits) {

@@ -77,6 +77,7 @@ class Decisions {
   drop(name) {
     this.history = this.history.filter(([each]) => each !== name);
     this.put(name, null);
+    if (this.made.size === 0) this.write("saved", null);
   }
 
   put(name, decision) {

@@ -11,6 +11,7 @@ class Gallery {
   constructor(head) {
     this.head = head;
     this.decisions = new Decisions(head.key);
+    this.drafts = new Drafts((row, draft) => this.keep(row, draft));
     this.reviewer = remembered("reviewer");
     this.all = [];
     this.shown = []; // those that fit, as they did when they were asked for
@@ -54,14 +55,18 @@ class Gallery {
   }
 
   draw() {
+    this.drafts.redraw(() => this.drawCards());
+    this.mark();
+    this.tellCounts();
+  }
+
+  drawCards() {
     const page = this.shown.slice(this.first, this.first + PAGE);
     byId("photos").replaceChildren(
       ...page.map((row, place) =>
         cardOf(row, this.first + place, stateOf(row, this.decisions), Boolean(lookName(row, this.head))),
       ),
     );
-    this.mark();
-    this.tellCounts();
   }
 
   turn(pages) {
@@ -115,23 +120,31 @@ class Gallery {
   }
 
   edit(card) {
-    const { row } = card;
-    const state = stateOf(row, this.decisions);
-    openEdit(card, state, (caption, notes) => {
-      const review_status = statusAfter(row, state, caption, notes);
-      if (review_status) this.decide(row, { caption, notes, review_status });
-    });
+    this.drafts.begin(card, stateOf(card.row, this.decisions));
+  }
+
+  /** Keep what was typed once it is known by whom; until then it stays in its form. */
+  async keep(row, draft) {
+    const outcome = outcomeOf(row, stateOf(row, this.decisions), draft);
+    if (outcome && !(await this.isNamed())) return;
+    this.drafts.end(row);
+    if (outcome) this.decide(row, outcome);
   }
 
   async decide(row, { caption, notes, review_status }) {
-    this.reviewer ??= await this.name();
-    if (this.reviewer === null) return;
+    if (!(await this.isNamed())) return;
     const { path, photo_id, language, base } = this.decisions.get(row) ?? row;
     const reviewer = this.reviewer;
     this.decisions.set(row, { path, photo_id, language, caption, review_status, reviewer, notes, base });
     this.refresh(row);
     tell(`${REVIEWS[review_status]}: ${caption}`);
     this.select(this.shown.indexOf(row) + 1);
+  }
+
+  /** Tell whether it is known who reviews, after asking where it is not. */
+  async isNamed() {
+    this.reviewer ??= await this.name();
+    return this.reviewer !== null;
   }
 
   /** Ask for the reviewer's name; null where there is none yet and the person turns back. */
@@ -161,6 +174,12 @@ class Gallery {
     this.tellCounts();
   }
 
+  /** Show what another window has decided, without getting in the way of who types. */
+  refreshAll() {
+    document.querySelectorAll(".card").forEach((card) => fill(card, stateOf(card.row, this.decisions)));
+    this.tellCounts();
+  }
+
   async look(card) {
     if (card.classList.contains("lit")) return showLooks(card, null);
     const found = await looked(card.row, this.head).catch((error) => tell(error.message));
@@ -182,26 +201,3 @@ class Gallery {
     tellKept(this);
   }
 }
-
-/** What an edit makes of a row's status; null where nothing was changed. */
-function statusAfter(row, state, caption, notes) {
-  if (differs(caption, state.caption)) return differs(caption, row.machine) ? "edited" : "approved";
-  return plain(notes) === plain(state.notes) ? null : state.review_status;
-}
-
-/** What the scripts with the archive's data call. */
-const gallery = {
-  open(head) {
-    gallery.page = new Gallery(head);
-    start(gallery.page);
-  },
-  rows(order, rows) {
-    const { fields, address } = gallery.page.head;
-    gallery.page.add(
-      rows.map((cells) => ({ address, ...Object.fromEntries(fields.map((name, place) => [name, cells[place]])) })),
-    );
-  },
-  looks(found) {
-    for (const [name, each] of Object.entries(found)) looks.set(name, each);
-  },
-};

@@ -21,3 +21,20 @@ function loadScript(name) {
     document.head.append(script);
   });
 }
+
+/** What the scripts with the archive's data call. */
+const gallery = {
+  open(head) {
+    gallery.page = new Gallery(head);
+    start(gallery.page);
+  },
+  rows(order, rows) {
+    const { fields, address } = gallery.page.head;
+    gallery.page.add(
+      rows.map((cells) => ({ address, ...Object.fromEntries(fields.map((name, place) => [name, cells[place]])) })),
+    );
+  },
+  looks(found) {
+    for (const [name, each] of Object.entries(found)) looks.set(name, each);
+  },
+};

@@ -133,6 +133,19 @@ class Page:
         self.driver.refresh()
         self.wait("return document.body.dataset.loaded")
 
+    @contextmanager
+    def second_window(self) -> Iterator[None]:
+        """Use the same gallery in a second window, then come back."""
+        first, address = self.driver.current_window_handle, self.driver.current_url
+        self.driver.switch_to.new_window("window")
+        try:
+            self.driver.get(address)
+            self.wait("return document.body.dataset.loaded")
+            yield
+        finally:
+            self.driver.close()
+            self.driver.switch_to.window(first)
+
     def run(self, script: str, *arguments: Any) -> Any:
         """Run a script in the page."""
         return self.driver.execute_script(script, *arguments)

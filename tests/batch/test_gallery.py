@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,6 +192,26 @@ def test_an_interrupted_run_leaves_the_old_gallery_whole(gallery, monkeypatch):
     gallery.write()
     assert shown(page)["2019/a.png"]["caption"] == "Other words."
     assert len([*page.parent.glob("rows/*.js")]) == 1
+
+
+def test_decisions_are_found_again_after_a_move_and_a_new_gallery(tmp_path, gallery):
+    key = told(gallery.write())[0]["key"]
+    shutil.rmtree(gallery.out / "gallery")
+    (tmp_path / "elsewhere").mkdir()
+    gallery.root = gallery.root.rename(tmp_path / "elsewhere" / "photos")
+    gallery.out = gallery.out.rename(tmp_path / "elsewhere" / "results")
+    assert told(gallery.write())[0]["key"] == key
+
+
+def test_each_results_folder_has_a_key_of_its_own_and_a_broken_one_is_made_anew(tmp_path):
+    galleries = [Galleried(tmp_path / name) for name in "ab"]
+    keys = {told(each.write())[0]["key"] for each in galleries}
+    assert len(keys) == 2
+    (galleries[0].out / ".gallery-key").write_bytes(b"\xff<script>")
+    key = told(galleries[0].write())[0]["key"]
+    assert re.fullmatch("[0-9a-f]{16}", key)
+    assert key not in keys
+    assert told(galleries[0].write())[0]["key"] == key
 
 
 def test_an_archive_without_rows_has_an_empty_gallery(tmp_path):

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from models.errors import CheckpointError
-from models.fingerprints import encoder_fingerprint, weights_fingerprint
+from models.fingerprints import (
+    attends,
+    captioner_fingerprint,
+    captioner_signature,
+    encoder_fingerprint,
+    weights_fingerprint,
+)
 
 
 def captioner(folder: Path, **config: object) -> str:
@@ -33,6 +39,22 @@ def test_the_encoder_is_the_one_that_the_configuration_names(tmp_path):
     imagenet = weights_fingerprint("imagenet")
     assert encoder_fingerprint(captioner(tmp_path, encoder="imagenet")) == imagenet
     assert len({own, shared, imagenet}) == 3
+
+
+def test_a_captioner_is_named_and_told_apart_by_its_files(tmp_path):
+    (tmp_path / "encoder.weights.h5").write_bytes(b"own")
+    before = captioner_signature(captioner(tmp_path, name="tiny"))
+    assert before == f"tiny@{captioner_fingerprint(str(tmp_path))}"
+    (tmp_path / "vocabulary.txt").write_text("dog\n")
+    after = captioner_signature(str(tmp_path))
+    assert after.startswith("tiny@")
+    assert after != before
+
+
+def test_captioners_that_see_a_photo_as_one_vector_do_not_attend(tmp_path):
+    assert attends(captioner(tmp_path))
+    assert attends(captioner(tmp_path, architecture="tutorial"))
+    assert not attends(captioner(tmp_path, architecture="merge"))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"encoder": 3}', "\ud800"])
