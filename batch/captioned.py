@@ -4,7 +4,7 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -15,7 +15,7 @@ from batch.damage import PhotoError
 from batch.errors import ArchiveError
 from batch.photos import open_upright, read_bytes
 from manifests.manifest import read_archive, read_records
-from manifests.record import Record
+from manifests.record import Record, Status
 
 _WEB = (b"http://", b"https://")
 _HANGUL = re.compile("[가-힣]")
@@ -38,6 +38,11 @@ class Captioned:
     def name(self) -> str:
         """What to call the archive."""
         return os.path.basename(self.shown) or self.shown
+
+    @property
+    def there(self) -> Iterator[Record]:
+        """The rows of photos that were not missing when the archive was last scanned."""
+        return (record for record in self.records if record.status is not Status.MISSING)
 
     def location(self, record: Record) -> str | None:
         """Give the path of a photo on this disk; None where it is on the web or outside."""

@@ -52,7 +52,7 @@ def embed_captions(
     """
     with exiftool.running() as tool:
         work = _Embedding(Places(found), tool, replacing, replaces)
-        for record in found.records:
+        for record in found.there:
             work.photo(record, description_of(record, include_machine=include_machine))
     return work.done
 

@@ -79,7 +79,8 @@ def _place(found: Captioned, asked: Export) -> str:
         if not os.path.isdir(found.archive):
             raise ArchiveError(f"{found.archive!r} is not there: nothing can be put beside photos")
         return found.archive
-    place = asked.into or os.path.join(found.out, "export", asked.to)
+    name = f"{asked.to}-{asked.language}" if asked.language else asked.to
+    place = asked.into or os.path.join(found.out, "export", name)
     if os.path.exists(found.archive):
         keep_out_of(found.archive, {"INTO": place})
     return place
@@ -115,7 +116,7 @@ def _all_words(
     named = numbers(record.raw_path.decode("utf-8", "surrogateescape") for record in ordered)
     for number, record in zip(named or itertools.count(1), ordered, strict=False):
         words = words_in(record, language, include_machine=asked.include_machine)
-        if words is not None:
+        if words is not None and record.status is not Status.MISSING:
             yield number, record, words
 
 
@@ -141,8 +142,6 @@ def _lines(
 
 def _no_file(found: Captioned, record: Record) -> str:
     """Say why a photo is none that another program could open below the archive's folder."""
-    if record.status is Status.MISSING:
-        return "the photo is missing"
     return "" if found.location(record) else "the photo is no file of the archive"
 
 

@@ -138,6 +138,8 @@ def _recaption(found: Captioned, results: Results, stage: Stage, summary: Recapt
     summary.count_rows(rows.values())
     if changes:  # else the page of the run before stays
         write_changes(found, changes, stage.captioners, summary.told())
+    if not os.path.exists(summary.result):  # nothing has ever changed
+        summary.result = str(results.csv)
     summary.set_aside = results.commit(rows.values())
 
 

@@ -200,9 +200,6 @@ def gallery(options: argparse.Namespace) -> int:
 
 
 def _attention(found: "Captioned", options: argparse.Namespace) -> "Attended":
-    from batch.quiet import start_tensorflow
-
-    start_tensorflow()
     from batch.attended import Attended
 
     captioners = captioner_folders(options.captioner) if options.captioner else _captioners(found)

@@ -45,7 +45,7 @@ def export_sidecars(
     """
     keep_out_of(found.archive, {} if to is None else {"TO": to})
     work = _Export(Places(found, to), naming, replaces)
-    for record in found.records:
+    for record in found.there:
         work.photo(record, description_of(record, include_machine=include_machine))
     return work.done
 

@@ -105,6 +105,9 @@ def read_object(path: Path, row: Any, columns: Columns, where: str) -> Found:
 
 @lru_cache(maxsize=64)  # most rows of a file have the same names
 def _layout(path: Path, names: tuple[str, ...], asked: Columns) -> _Layout:
+    if {"base", "review_status"} <= {*names}:
+        remedy = "make merge-review takes in what people have corrected in it"
+        raise ManifestError(path, "it is a table of this program itself", remedy)
     caption = _column(path, names, CAPTIONS, asked.caption, "CAPTION_COLUMN")
     if caption is None:
         raise _unknown(path, names, "has no column that is known as the caption", "CAPTION_COLUMN")

@@ -188,6 +188,8 @@ class Gallery {
   }
 
   save() {
+    const open = "Words that you have typed are not kept yet, and will not be in the file. Save without them?";
+    if (this.drafts.typed && !confirm(open)) return;
     const day = new Date().toISOString().slice(0, 10);
     const name = this.head.name.replace(/[^\p{L}\p{N}._-]+/gu, "-");
     this.file = `corrections-${name}-${day}.csv`;

@@ -293,7 +293,6 @@ def test_what_is_not_there_or_not_on_this_disk_is_told(photos, tmp_path):
     done = export(photos, *rows)
     assert sidecars(tmp_path) == ["photos/here.jpg.xmp"]
     assert why(done) == {
-        "gone.jpg": "no longer there",
         "web": "on the web",
         "up": "no path within the archive",
         "root": "no path within the archive",
