@@ -102,7 +102,6 @@ class Results:
 
         Also where the journal of reviews is damaged: at once, not after a night's work.
         """
-        follow_embedded(self)
         self.journal.read()
         self._committed = read_records(self.manifest) if self.manifest.exists() else []
         committed = {record.raw_path: record for record in self._committed}
@@ -197,7 +196,11 @@ class Results:
 
     @contextmanager
     def noted(self, summary: Summary) -> Iterator[None]:
-        """Write last_run.json when the block ends, however it ends."""
+        """Write last_run.json when the block ends, however it ends.
+
+        What killed runs have left is cleared up first.
+        """
+        follow_embedded(self)
         for folder in (self.manifest.parent, self.parts):
             if folder.is_dir():
                 remove_leftovers(folder)

@@ -7,8 +7,9 @@ python -m benchmarks.ablations --series encoder --start CAPTIONER --photos-used 
 
 The series `decoder` trains small decoders on cached features. The series `encoder` tunes a
 captioner that was trained on `--encoder` as it is, and that encoder, on some of the photos. What
-was done before is kept in outputs/benchmarks and not done again. The score is that of the last
-pass: no pass is chosen on what it is scored on.
+was done before, each row hours of work, is kept beside this file and not done again: a later call
+adds seeds and changes. The score is that of the last pass: no pass is chosen on what it is scored
+on.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from batch.config import FEATURES, OUTPUTS
+from batch.config import FEATURES
 from batch.quiet import start_tensorflow
 from batch.recipe import Phase, Recipe
 
@@ -115,8 +116,7 @@ def main() -> None:
     """Run what was not run before; print the table."""
     options = _options()
     _, changes = SERIES[options.series]
-    log = Path(OUTPUTS, "benchmarks", f"{options.series}-ablations.jsonl")
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log = Path(__file__).with_name(f"{options.series}-ablations.jsonl")
     start_tensorflow()
     of = _told_apart(options)
     done = [row for row in _read(log) if row.get("of") == of]
