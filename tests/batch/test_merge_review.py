@@ -18,16 +18,6 @@ from manifests.text import unescape_cell
 from tests.batch.archives import state_of
 from tests.batch.reviewers import Sheet
 
-NAMES = ["a.png", "b/a.png", "b/바다.png", "c.png"]
-
-
-@pytest.fixture
-def album(archive, stub_captioner):
-    """Caption an archive of four photos."""
-    archive.draw(*NAMES)
-    run(archive.config())
-    return archive
-
 
 def said(album):
     """Tell what people have said of each photo."""

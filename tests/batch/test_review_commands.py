@@ -13,16 +13,6 @@ from manifests.sidecar import read_xmp
 from tests.batch.archives import state_of
 from tests.batch.reviewers import Sheet
 
-NAMES = ["a.png", "b/a.png", "b/바다.png", "c.png"]
-
-
-@pytest.fixture
-def album(archive, stub_captioner):
-    """Caption an archive of four photos."""
-    archive.draw(*NAMES)
-    run(archive.config())
-    return archive
-
 
 @pytest.fixture
 def ask(album, capsys):
