@@ -47,7 +47,8 @@ def average(decoders: Sequence[Any]) -> Any:
 
 def _save(captioner: Any, folder: str, out: str) -> None:
     """Write the captioner, and beside it the encoder and the head for scenes of `folder`."""
-    from models.captioner import ENCODER_FILE, SCENE_FILE, Captioner
+    from models.captioner import Captioner
+    from models.fingerprints import ENCODER_FILE, SCENE_FILE
 
     config = replace(captioner.config, name=Path(out).name, encoder=ENCODER_FILE, seen_through="")
     Captioner(config, captioner.vocabulary, captioner.decoder).save(out)

@@ -121,7 +121,7 @@ def test_without_the_place_of_results_both_settings_are_named(home, goal):
 
 
 def test_a_review_goes_its_whole_way_whatever_the_names(home, captioner, tmp_path):
-    name = 'it\'s the $HOME of 개 & "co"'
+    name = 'a review of "it\'s" $HOME & 개'
     draw(tmp_path / name / f"{name}.png")
     folder = {"DIR": str(tmp_path / name)}
     places = folder | {"FEATURES": str(tmp_path / "features")}
@@ -308,7 +308,7 @@ def test_a_pickle_of_any_name_fills_the_cache_that_is_named(tmp_path, ask):
 def test_without_what_is_imported_the_usage_is_told(home, goal):
     found = make(home, goal, f"PHOTOS={HOSTILE}")
     assert (found.returncode, found.stdout) == (2, "")
-    assert found.stderr.startswith("usage: make import-checkpoint FROM=")
+    assert found.stderr.startswith("give FROM= the file or folder to take in")
 
 
 def test_a_pickle_needs_its_photos_and_a_survey_its_captions(home):
