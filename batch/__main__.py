@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from batch import commands, review_arguments, review_commands
+from batch import commands, exchange_commands, review_arguments, review_commands
 from batch.config import CAPTIONER, FEATURES, OUTPUTS, PRESETS
 from batch.errors import ArchiveError, LockedError
 from batch.review_arguments import whole_number
@@ -263,8 +263,8 @@ COMMANDS: Mapping[Callable[[argparse.Namespace], int], Callable[[Any], None]] = 
     review_commands.sample: review_arguments.add_sample,
     review_commands.ungroup: review_arguments.add_ungroup,
     review_commands.gallery: review_arguments.add_gallery,
-    review_commands.export: review_arguments.add_export,
-    review_commands.import_captions: review_arguments.add_import_captions,
+    exchange_commands.export: review_arguments.add_export,
+    exchange_commands.import_captions: review_arguments.add_import_captions,
     review_commands.recaption: _add_recaption,
     review_commands.learn: review_arguments.add_learn,
     commands.train: _add_train,

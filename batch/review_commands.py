@@ -3,21 +3,14 @@
 import argparse
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch.config import (
-    OUTPUTS,
-    captioner_folder,
-    captioner_folders,
-    default_out,
-    keep_out_of,
-)
-from batch.errors import ArchiveError
+from batch.config import captioner_folder, captioner_folders, keep_out_of
 from batch.lock import locked
 from batch.summary import COMPLETE, WITH_FAILURES
 from batch.text import printable
+from batch.whereabouts import captioners_of, found_by, out_of, results_of, results_of_file
 
 if TYPE_CHECKING:
     from batch.attended import Attended
@@ -32,7 +25,7 @@ def review(options: argparse.Namespace) -> int:
     """Write sheets to review in, the most doubtful captions first, a picture in each row."""
     print(
         write_review(
-            _needed(options),
+            results_of(options),
             options.features,
             options.language,
             options.limit,
@@ -82,7 +75,7 @@ def _encoder(found: "Captioned", features: str) -> str | None:
     from batch.features import FeatureCache
     from models.fingerprints import encoder_fingerprint
 
-    names = [encoder_fingerprint(folder) for folder in _captioners(found)]
+    names = [encoder_fingerprint(folder) for folder in captioners_of(found)]
     names += sorted(os.listdir(features)) if os.path.isdir(features) else []
     some = [record.photo_id for record in found.records if record.photo_id][:PHOTOS_TRIED]
     for name in dict.fromkeys(names):
@@ -98,9 +91,9 @@ def merge_review(options: argparse.Namespace) -> int:
     """Merge a sheet, or any file with corrections, that a person brings back."""
     from batch.merge_review import merge_review as merge
 
-    out = _out(options)
+    out = out_of(options)
     if out is None:
-        out = _of_file(options.source)
+        out = results_of_file(options.source)
         print(printable(f"merging into {out}"))
     report = merge(out, options.source, dry_run=options.dry_run)
     odd = report.of("conflict", "not matched", "problem", "of a photo that has changed since")
@@ -132,7 +125,7 @@ def undo_merge(options: argparse.Namespace) -> int:
     """Undo the last merge of corrections."""
     from batch.merge_review import undo_merge as undo
 
-    print(printable(undo(_needed(options))))
+    print(printable(undo(results_of(options))))
     return COMPLETE
 
 
@@ -141,7 +134,7 @@ def sample(options: argparse.Namespace) -> int:
     from batch.review import sheet_rows, write_sheets
     from batch.sample import current_sample, last_result
 
-    found = _found(options)
+    found = found_by(options)
     result = last_result(found, options.language)
     if result is not None:
         print(result)
@@ -164,7 +157,7 @@ def ungroup(options: argparse.Namespace) -> int:
     """Take the near-duplicates of a photo apart again, for good."""
     from batch.merge_review import ungroup as take_apart
 
-    print(printable(take_apart(_needed(options), options.photo)))
+    print(printable(take_apart(results_of(options), options.photo)))
     return COMPLETE
 
 
@@ -172,7 +165,7 @@ def recaption(options: argparse.Namespace) -> int:
     """Caption anew from cached features alone what no person has decided; photos may be away."""
     from batch.quiet import start_tensorflow
 
-    out = _needed(options)
+    out = results_of(options)
     start_tensorflow()
     from batch.commands import search_of
     from batch.recaption import recaption as caption_anew
@@ -189,7 +182,7 @@ def gallery(options: argparse.Namespace) -> int:
     from batch.gallery import write_gallery
     from batch.review import sheet_rows
 
-    found = _found(options)
+    found = found_by(options)
     _group(found, options.features)
     rows = sheet_rows(found, options.language, all_rows=True)
     attention = _attention(found, options) if options.attention else None
@@ -202,97 +195,15 @@ def gallery(options: argparse.Namespace) -> int:
 def _attention(found: "Captioned", options: argparse.Namespace) -> "Attended":
     from batch.attended import Attended
 
-    captioners = captioner_folders(options.captioner) if options.captioner else _captioners(found)
+    captioners = captioner_folders(options.captioner) if options.captioner else captioners_of(found)
     return Attended.load(captioners, options.features)
-
-
-def export(options: argparse.Namespace) -> int:
-    """Bring captions to where other programs look: sidecars, photos, files for trainers."""
-    from batch.export import TARGETS
-
-    if options.to in ("xmp", "iptc"):
-        return _export_xmp(options)
-    if options.to not in TARGETS:
-        known = ", ".join(("xmp", "iptc", *TARGETS))
-        raise ArchiveError(f"TO={options.to!r} is unknown; give one of {known}")
-    from batch.export import Export, export_captions
-
-    asked = Export(
-        options.to, options.into, options.beside, options.machine, options.language or None
-    )
-    found = _found(options)
-    with locked(found.out):
-        done = export_captions(found, asked)
-    for line in done.told():
-        print(line, file=sys.stderr)
-    print(done)
-    return done.exit_code
-
-
-def _export_xmp(options: argparse.Namespace) -> int:
-    """Write sidecars, or with --embed into the photos themselves, which alone holds IPTC."""
-    if options.embed or options.to == "iptc":
-        if not options.embed:
-            raise ArchiveError(
-                "IPTC fields are inside the photos: give EMBED=1 to have the photos themselves "
-                "changed, or TO=xmp for sidecars, which have the same fields"
-            )
-        from batch.embedding import embed
-
-        done = embed(
-            _needed(options),
-            options.features,
-            include_machine=options.machine,
-            replaces=options.replace,
-        )
-    else:
-        from batch.sidecar_places import Naming
-        from batch.sidecars import export_sidecars
-
-        found = _found(options)
-        with locked(found.out):
-            done = export_sidecars(
-                found,
-                Naming(options.naming),
-                include_machine=options.machine,
-                replaces=options.replace,
-                to=options.into,
-            )
-    for path, what in done.notes[:LINES_SHOWN]:
-        print(printable(f"{path}: {what}"), file=sys.stderr)
-    print(printable(str(done)))
-    return done.exit_code
-
-
-def import_captions(options: argparse.Namespace) -> int:
-    """Take in what another captioner wrote, as a machine's captions, to be reviewed here."""
-    from batch.import_captions import Source
-    from batch.import_captions import import_captions as take_in
-    from manifests.foreign import Columns
-    from manifests.sidecar import read_xmp
-
-    source = Source(
-        options.source,
-        options.name,
-        options.language or None,
-        Columns(options.path_column, options.caption_column),
-        options.root,
-        options.images,
-        options.dry_run,
-    )
-    out = _needed(options)
-    done = take_in(options.archive, out, source, lambda data: read_xmp(data).captions)
-    for line in done.told():
-        print(line, file=sys.stderr)
-    print(done)
-    return done.exit_code
 
 
 def learn(options: argparse.Namespace) -> int:
     """Teach a captioner what people approved and wrote; keep it where it does better."""
     from batch.quiet import start_tensorflow
 
-    out = _needed(options)
+    out = results_of(options)
     start_tensorflow()
     from batch.learn import learn as teach
     from manifests.groups import read_groups
@@ -303,57 +214,3 @@ def learn(options: argparse.Namespace) -> int:
     captioner = captioner_folder(options.captioner)
     print(printable(str(teach(out, captioner, options.features, options.to, near))))
     return COMPLETE
-
-
-def _captioners(found: "Captioned") -> list[str]:
-    """Give the folders of the captioners that wrote an archive's captions, as far as they ship."""
-    names = [record.captioner or "" for record in found.records]
-    names += [each.captioner for record in found.records for each in record.languages]
-    folders = (captioner_folder(name.rpartition("@")[0]) for name in dict.fromkeys(names))
-    return [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
-
-
-def _found(options: argparse.Namespace) -> "Captioned":
-    from batch.captioned import open_captioned
-
-    return open_captioned(_needed(options))
-
-
-def _out(options: argparse.Namespace) -> str | None:
-    """Give the folder of the results: OUT, or that of the archive DIR."""
-    if options.out:
-        return str(options.out)
-    return default_out(options.archive) if options.archive else None
-
-
-def _needed(options: argparse.Namespace) -> str:
-    out = _out(options)
-    if out is None:
-        raise ArchiveError("give DIR= the folder of photos, or OUT= the folder of its results")
-    return out
-
-
-def _of_file(file: str) -> str:
-    """Find the results that a person's file is of: those that know most of its photos.
-
-    Raises ArchiveError where none does, or several know as many.
-    """
-    from manifests.corrections import read_corrections
-    from manifests.errors import ManifestError
-    from manifests.manifest import read_names
-
-    cells = [each.cells for each in read_corrections(Path(file))]
-    named = {each.get(name, "").strip() for each in cells for name in ("photo_id", "path")} - {""}
-    known: dict[str, int] = {}
-    for path in sorted(Path(OUTPUTS).glob("*/captions.parquet")):
-        with suppress(ManifestError, OSError):  # another archive's need not be whole
-            known[str(path.parent)] = len(named & read_names(path))
-    best = max(known.values(), default=0)
-    found = [out for out, photos in known.items() if photos and photos == best]
-    if len(found) != 1:
-        which = " and ".join(found) if found else f"none of {OUTPUTS}/*"
-        has = "have" if found[1:] else "has"
-        raise ArchiveError(
-            f"{which} {has} the photos of {file}; give OUT= the folder of its results"
-        )
-    return found[0]

@@ -1,0 +1,252 @@
+"""One file of corrections on its way in: row by row, found, merged, and told.
+
+Nothing in the file is a path to open or a thing to run: rows are found through the manifest, and
+texts stay texts.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from batch.results import Results
+from manifests.attach import place_of
+from manifests.formers import read_formers
+from manifests.groups import Groups
+from manifests.journal import Entry, Offered, Place, Said, now
+from manifests.matching import Match, Rows
+from manifests.merge_report import Line, MergeReport
+from manifests.record import Record, said_of
+from manifests.review import Correction, Offer, Review, ReviewStatus, digest
+from manifests.three_way import Base, Merged, Outcome, Standing, Theirs, contest, merge, read_status
+
+
+@dataclass
+class Merging:
+    """One merge, as it goes through a file row by row."""
+
+    results: Results
+    records: Sequence[Record]
+    source: str
+    entries: list[Entry] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.report = MergeReport(self.source)
+        self.reviews = self.results.journal.read()
+        self.formers = read_formers(self.results.manifest.parent)
+        self.rows = Rows(self.records)
+        self.languages = _languages(self.records)
+        self.known = {*self.formers, *(place.photo_id for place in self.reviews.heard)}
+        self.mine: dict[tuple[Place, str], tuple[Record, Review]] = {}  # decided by this file
+        self.at = now()
+
+    def take(self, correction: Correction) -> None:
+        """Take one row of the file."""
+        self.report.rows += 1
+        photo_id = self.reviews.identity(correction.cells.get("photo_id", "").strip().lower())
+        match = self.rows.match({**correction.cells, "photo_id": photo_id})
+        if match.changed and photo_id not in self.known:
+            match = Match(problem="another photo than the one at this path")
+        if match.record is None:
+            if _is_untouched(correction):
+                self.report.elsewhere += 1
+            else:
+                self._tell(correction, "not matched", after=_words(correction), why=match.problem)
+            return
+        place = place_of(match.record)
+        if match.changed:
+            place = Place(match.record.raw_path, photo_id)
+        outcomes = [
+            self._take_one(correction, place, match.record, language, ending)
+            for language, ending in self._spoken(correction, match.record)
+        ]
+        self.report.unchanged += all(outcome is Outcome.UNCHANGED for outcome in outcomes)
+
+    def _spoken(self, correction: Correction, record: Record) -> Iterator[tuple[str, str]]:
+        """Give the languages that a row of the file speaks, and what their columns end in.
+
+        `caption` and `caption_human` are in the row's own language, `caption_ko` and so on in
+        theirs.
+        """
+        cells = correction.cells
+        for language in sorted(self.languages):
+            ending = f"_{language}".lower()
+            if _texts(cells, ending):
+                yield language, ending
+        base = Base.read(cells.get("base"))
+        told = (base.language if base else "") or cells.get("language", "").strip()
+        known = {each.casefold(): each for each in self.languages}
+        yield known.get(told.casefold(), record.language or ""), ""
+
+    def _take_one(
+        self, correction: Correction, place: Place, record: Record, language: str, ending: str
+    ) -> Outcome | None:
+        """Take what a row of the file says in one language; None where it means nothing."""
+        ours = self._standing(place, record, language)
+        try:
+            merged = merge(self._theirs(correction, ending), ours)
+        except ValueError as error:
+            self._tell(correction, "problem", after=_words(correction), why=str(error))
+            return None
+        if (place, ours.review.language) in self.mine and merged.review:
+            merged = contest(merged.review, ours.review)
+        if merged.review:
+            self._keep(place, merged, record, ours, saw=ours.is_base(_base(correction, ending)))
+            before = ours.review.caption or ours.machine
+            what = _what(merged, changed=place != place_of(record))
+            self._tell(correction, what, before, merged.review.caption or "")
+        return merged.outcome
+
+    def _theirs(self, correction: Correction, ending: str) -> Theirs:
+        """Read what a row of the file says; a status that is none is told, the rest is taken."""
+        cells = correction.cells
+        try:
+            status = read_status(cells.get(f"review_status{ending}", ""))
+        except ValueError as error:
+            self._tell(correction, "problem", after=_words(correction), why=str(error))
+            status = None
+        return Theirs(
+            _texts(cells, ending),
+            status,
+            cells.get("reviewer", "").strip(),
+            None if ending else cells.get("notes"),
+            _base(correction, ending),
+            None if ending else cells.get("machine"),
+            self.source,
+        )
+
+    def _standing(self, place: Place, record: Record, language: str) -> Standing:
+        review = said_of(self.reviews.decided[place].values(), language)
+        review = review or Review(language, ReviewStatus.UNREVIEWED, None)
+        machine = record.said_in(language) or "" if place == place_of(record) else ""
+        offers = record.offers_in(language)
+        said = self.reviews.history[place]
+        return Standing(
+            review,
+            machine,
+            self.formers.get(place.photo_id, frozenset()),
+            [each for each in said if each.language == review.language],
+            self.reviews.sources[place].get(review.language, ""),
+            review.caption or (offers[0].caption if offers else machine),
+        )
+
+    def _keep(
+        self, place: Place, merged: Merged, record: Record, ours: Standing, *, saw: bool
+    ) -> None:
+        """Note down what came of a row; who has not seen what others offered leaves it there."""
+        review = merged.review or ours.review
+        if merged.outcome is Outcome.TAKEN:
+            offers = [] if saw else list(self.reviews.offered[place])
+            self._say(place, review)
+            for offer in offers:
+                self._add(Offered(place, offer))
+            self.mine[place, review.language] = record, review
+        else:
+            who = review.reviewer or self.source
+            notes = f" ({review.notes})" if review.notes else ""
+            why = f"conflict: {who} {_verbs(review)}{notes}"
+            offered = Offered(place, Offer(review.language, review.caption or "", why))
+            if offered.offer not in self.reviews.offered[place]:
+                self._add(offered)
+
+    def _say(self, place: Place, review: Review) -> None:
+        self._add(Said(place, replace(review, at=self.at)))
+
+    def _add(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self.reviews.take(entry, self.source)
+
+    def fill_in(self, groups: Groups) -> None:
+        """Say of near-duplicates what this file says of the first of them."""
+        copies: dict[str, list[Record]] = defaultdict(list)
+        for record in self.records:
+            copies[record.photo_id or ""].append(record)
+        for (place, _), (record, review) in list(self.mine.items()):
+            if groups.leader(place.photo_id) == place.photo_id:
+                for photo_id in groups.others(place.photo_id):
+                    for like in copies[photo_id]:
+                        self._fill(like, replace(review, like=record.path))
+
+    def _fill(self, record: Record, review: Review) -> None:
+        place = place_of(record)
+        own = self.reviews.decided[place].get(review.language)
+        undecided = own is None or own.status is ReviewStatus.UNREVIEWED
+        followed = own is not None and own.like == review.like
+        if (place, review.language) in self.mine or not (undecided or followed):
+            return
+        if not review.stands:  # what is wrong of one photo may be right of the next
+            if not followed:
+                return
+            review = taken_back(review)
+        self._say(place, replace(review, notes=own.notes if own else ""))
+        why = f"like {review.like}" if review.like else "no longer approved of its group"
+        line = Line(0, record.path, "filled in", "", review.caption or "", why)
+        self.report.lines.append(line)
+
+    def _tell(
+        self, correction: Correction, what: str, before: str = "", after: str = "", why: str = ""
+    ) -> None:
+        path = correction.cells.get("path", "")
+        self.report.lines.append(Line(correction.line, path, what, before, after, why))
+
+
+def _languages(records: Sequence[Record]) -> set[str]:
+    """Tell the languages of an archive, the machine's and people's."""
+    found = {record.language or "" for record in records}
+    for record in records:
+        found.update(each.language for each in record.languages)
+        found.update(each.language for each in record.reviews)
+    return found - {""}
+
+
+def _base(correction: Correction, ending: str) -> Base | None:
+    return None if ending else Base.read(correction.cells.get("base"))
+
+
+def _texts(cells: Mapping[str, str], ending: str) -> tuple[str, ...]:
+    names = (f"caption_human{ending}", f"caption{ending}")
+    return tuple(cells[name] for name in names if name in cells)
+
+
+def has_captions(correction: Correction) -> bool:
+    """Tell whether a row has a cell for words at all."""
+    return any(name.startswith("caption") for name in correction.cells)
+
+
+def _is_untouched(correction: Correction) -> bool:
+    """Tell whether a row is as it went out, whatever it is of."""
+    cells, base = correction.cells, _base(correction, "")
+    if base is None:
+        return False
+    texts = {digest(text) for text in _texts(cells, "") if text.strip()}
+    same = digest(cells.get("notes", "")) in (base.notes, digest(""))
+    status = cells.get("review_status", "").strip().casefold()
+    return same and texts <= {base.caption} and status in ("", base.status)
+
+
+def _words(correction: Correction) -> str:
+    """Give all that a person may have written into a row that cannot be taken."""
+    names = ("caption", "review_status", "notes", "reviewer")
+    written = (text for name, text in correction.cells.items() if name.startswith(names))
+    said = dict.fromkeys(map(str.strip, written))
+    return " | ".join(each for each in said if each not in ("", ReviewStatus.UNREVIEWED))
+
+
+def _what(merged: Merged, *, changed: bool) -> str:
+    if merged.outcome is Outcome.CONFLICT:
+        return "conflict"
+    if changed:
+        return "of a photo that has changed since"
+    return str(merged.review.status) if merged.review else "unchanged"
+
+
+def _verbs(review: Review) -> str:
+    return {
+        ReviewStatus.REJECTED: "rejected it",
+        ReviewStatus.UNREVIEWED: "wants it looked at again",
+    }.get(review.status, "wrote")
+
+
+def taken_back(review: Review) -> Review:
+    """Take a decision back; what a person noted stays."""
+    unreviewed = ReviewStatus.UNREVIEWED
+    return replace(review, status=unreviewed, caption=None, reviewer="", like="", at=now())
