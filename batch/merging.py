@@ -73,9 +73,9 @@ class Merging:
             if _texts(cells, ending):
                 yield language, ending
         base = Base.read(cells.get("base"))
-        told = (base.language if base else "") or cells.get("language", "").strip()
         known = {each.casefold(): each for each in self.languages}
-        yield known.get(told.casefold(), record.language or ""), ""
+        typed = known.get(cells.get("language", "").strip().casefold(), "")
+        yield (base.language if base else "") or typed or record.language or "", ""
 
     def _take_one(
         self, correction: Correction, place: Place, record: Record, language: str, ending: str

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from batch.captioned import open_captioned
 from batch.errors import ArchiveError, LockedError
 from batch.lock import locked
 from batch.merge_review import merge_review, undo_merge
 from batch.pipeline import run
+from batch.review import sheet_rows
 from manifests.errors import ManifestError
 from manifests.groups import Groups, write_groups
 from manifests.manifest import write_records
@@ -302,6 +304,22 @@ def test_a_manifest_of_an_older_version_that_is_put_back_shows_what_people_said(
     write_records(album.out / "captions.parquet", old, str(album.root))
     run(album.config())
     assert csv_row(album, "a.png")["caption_human"] == "my words"
+
+
+def test_a_captioner_of_another_language_hides_no_words_and_a_sheet_stays_in_its_own(
+    album, stub_captioner
+):
+    old = Sheet(album)
+    Sheet(album).write("a.png", caption="my words").bring_back()
+    stub_captioner.config.language = "ko"
+    run(album.config(overwrite=True))
+    old.write("c.png", caption="English words").bring_back()
+    for path, words in (("a.png", "my words"), ("c.png", "English words")):
+        assert album.records[path].review_in("en").caption == words
+        assert csv_row(album, path)["caption_human_en"] == words
+        assert csv_row(album, path)["caption_human"] == ""
+    rows = sheet_rows(open_captioned(str(album.out)), "en")
+    assert {row.path: row.caption for row in rows}["a.png"] == "my words"
 
 
 def test_files_that_cannot_be_merged_are_told(album, tmp_path):
