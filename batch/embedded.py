@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from batch.captioned import photos_folder
 from batch.damage import PhotoError
-from batch.features import FeatureCache
+from batch.features import FeatureCache, encoders_in
 from batch.photos import read_bytes
 from manifests.durable import sync, sync_folder
 from manifests.groups import rename_apart
@@ -122,14 +122,12 @@ def _moved(embedded: Embedded) -> Moved:
 
 def _keep_features(root: str, done: Sequence[Embedded]) -> None:
     """Keep the features of photos under their new identities: the pixels are the same."""
-    folders = sorted(Path(root).iterdir()) if done and Path(root).is_dir() else []
-    for folder in folders:
-        if folder.is_dir() and not folder.name.endswith("-pooled"):
-            cache = FeatureCache(str(folder))
-            for start in range(0, len(done), _TOGETHER):
-                some = done[start : start + _TOGETHER]
-                known = cache.read({each.old_id for each in some})
-                cache.write({e.new_id: known[e.old_id] for e in some if e.old_id in known})
+    for encoder in encoders_in(root) if done else ():
+        cache = FeatureCache(os.path.join(root, encoder))
+        for start in range(0, len(done), _TOGETHER):
+            some = done[start : start + _TOGETHER]
+            known = cache.read({each.old_id for each in some})
+            cache.write({e.new_id: known[e.old_id] for e in some if e.old_id in known})
 
 
 def _followed(record: Record, done: Mapping[tuple[bytes, str], Embedded]) -> Record:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from batch.captioned import manifest_in, open_captioned
+from batch.captioned import open_captioned
 from batch.embed import embed_captions
 from batch.embedded import follow_embedded, noting
 from batch.results import reopened
@@ -17,7 +17,6 @@ def embed(
     features: the root of the caches. Raises the errors of `batch.embed.embed_captions`,
     ManifestError and LockedError.
     """
-    manifest_in(out)
     with reopened(out) as (results, _):
         try:
             with noting(Path(out), features) as note:

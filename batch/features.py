@@ -28,6 +28,7 @@ SHAPE = (8, 8, 2048)
 POOLED = (2048,)
 SHARD_PHOTOS = 256  # 18 MiB a shard, 64 MiB while it is written
 _ROWS_A_GROUP = 8  # read together when one is asked for
+_POOLED_ENDING = "-pooled"
 _A_DAY = 86_400.0  # seconds
 _DAMAGED = (pa.ArrowException, OSError, ValueError, LookupError)  # what broken Parquet raises
 
@@ -158,7 +159,14 @@ class PooledBehind(FeatureCache):
 
 def pooled_folder(folder: str) -> str:
     """Say where the imported vectors are that go with a cache of grids."""
-    return f"{folder}-pooled"
+    return f"{folder}{_POOLED_ENDING}"
+
+
+def encoders_in(root: str) -> list[str]:
+    """Give the fingerprints of the encoders that have a cache of grids under `root`, in order."""
+    names = sorted(os.listdir(root)) if os.path.isdir(root) else []
+    folders = (name for name in names if os.path.isdir(os.path.join(root, name)))
+    return [name for name in folders if not name.endswith(_POOLED_ENDING)]
 
 
 def open_cache(root: str, fingerprint: str, architecture: str) -> FeatureCache:

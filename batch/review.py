@@ -17,7 +17,7 @@ from batch.sample import doubt_first
 from manifests.durable import write_json
 from manifests.groups import Groups, read_groups
 from manifests.journal import FOLDER
-from manifests.record import Record, Status
+from manifests.record import Record
 from manifests.review import ReviewStatus, SheetRow, suggested
 from manifests.spreadsheet import write_workbooks
 from manifests.workbook import Picture
@@ -41,13 +41,13 @@ class Sheets:
         return f"{self.rows:,} rows to review: {self.paths[0]}{more}{kept}"
 
 
-def sheet_rows(found: Captioned, language: str = "", *, all_rows: bool = False) -> list[SheetRow]:
+def sheet_rows(found: Captioned, language: str = "") -> list[SheetRow]:
     """Give an archive's rows to review captions of one language in: conflicts, then doubt first.
 
-    language: as BCP 47; without one, each row's own. Of near-duplicates only the first is given,
-    which speaks for the others, unless `all_rows` asks for all; photos that are gone are left out.
-    Raises ArchiveError where no row has a caption in the language, ManifestError where the groups
-    of near-duplicates are damaged.
+    language: as BCP 47; without one, each row's own. Photos that are gone are left out; of
+    near-duplicates all are given, `is_spoken_for` tells for whom another stands. Raises
+    ArchiveError where no row has a caption in the language, ManifestError where the groups of
+    near-duplicates are damaged.
     """
     known = {each for record in found.records for each in _languages(record)} - {""}
     if language and language not in known:
@@ -55,14 +55,13 @@ def sheet_rows(found: Captioned, language: str = "", *, all_rows: bool = False) 
             f"{found.out} has no captions in {language!r}; it has {', '.join(sorted(known))}"
         )
     groups = read_groups(Path(found.out, FOLDER))
-    there = [record for record in found.records if record.status is not Status.MISSING]
+    there = list(found.there)
     paths = {record.photo_id or "": record.path for record in reversed(there)}
     rows = [
         _row(record, language or record.language or "", _leader(record, groups, paths))
         for record in there
     ]
-    chosen = doubt_first(row for row in rows if all_rows or not is_spoken_for(row))
-    return sorted(chosen, key=lambda row: "conflict: " not in row.suggestion)
+    return sorted(doubt_first(rows), key=lambda row: "conflict: " not in row.suggestion)
 
 
 def _languages(record: Record) -> set[str]:

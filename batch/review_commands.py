@@ -50,7 +50,7 @@ def write_review(
     found = open_captioned(out)
     if not ungrouped:
         _group(found, features)
-    every = sheet_rows(found, language, all_rows=True)
+    every = sheet_rows(found, language)
     rows = every if ungrouped else [row for row in every if not is_spoken_for(row)]
     name = f"review-{language}" if language else "review"
     behind = f"; {len(every) - len(rows):,} near-duplicates stand behind them"
@@ -72,18 +72,16 @@ def _group(found: "Captioned", features: str) -> None:
 
 def _encoder(found: "Captioned", features: str) -> str | None:
     """Tell an encoder that has seen the photos: a captioner's that ships, or another's."""
-    from batch.features import FeatureCache
+    from batch.features import FeatureCache, encoders_in
     from models.fingerprints import encoder_fingerprint
 
+    there = encoders_in(features)
     names = [encoder_fingerprint(folder) for folder in captioners_of(found)]
-    names += sorted(os.listdir(features)) if os.path.isdir(features) else []
     some = [record.photo_id for record in found.records if record.photo_id][:PHOTOS_TRIED]
-    for name in dict.fromkeys(names):
-        folder = os.path.join(features, name)
-        if os.path.isdir(folder) and not name.endswith("-pooled"):
-            cache = FeatureCache(folder)
-            if any(photo_id in cache for photo_id in some):
-                return name
+    for name in dict.fromkeys([*(each for each in names if each in there), *there]):
+        cache = FeatureCache(os.path.join(features, name))
+        if any(photo_id in cache for photo_id in some):
+            return name
     return None
 
 
@@ -132,7 +130,7 @@ def undo_merge(options: argparse.Namespace) -> int:
 def sample(options: argparse.Namespace) -> int:
     """Draw captions to check, and tell the error rate of all by those that were."""
     from batch.review import sheet_rows, write_sheets
-    from batch.sample import current_sample, last_result
+    from batch.sample import SAMPLED, current_sample, last_result
 
     found = found_by(options)
     result = last_result(found, options.language)
@@ -140,14 +138,14 @@ def sample(options: argparse.Namespace) -> int:
         print(result)
     if result is None or not result.finished or options.count:
         with locked(found.out):
-            drawn = current_sample(found, options.count or 200, options.language)
+            drawn = current_sample(found, options.count or SAMPLED, options.language)
         chosen = {(each.photo_id, each.raw_path) for each in drawn.drawn}
         paths = {
             (record.path, record.photo_id or "")
             for record in found.records
             if (record.photo_id, record.raw_path) in chosen
         }
-        rows = sheet_rows(found, options.language, all_rows=True)
+        rows = sheet_rows(found, options.language)
         rows = [row for row in rows if (row.path, row.photo_id) in paths]
         print(printable(str(write_sheets(found, rows, "sample"))))
     return COMPLETE
@@ -184,7 +182,7 @@ def gallery(options: argparse.Namespace) -> int:
 
     found = found_by(options)
     _group(found, options.features)
-    rows = sheet_rows(found, options.language, all_rows=True)
+    rows = sheet_rows(found, options.language)
     attention = _attention(found, options) if options.attention else None
     with locked(found.out):
         page = write_gallery(found, rows, attention)

@@ -18,7 +18,7 @@ class Sheet:
         self.archive = archive
         self.path = archive.out.parent / name
         found = open_captioned(str(archive.out))
-        self.rows = sheet_rows(found, **asked, all_rows=True)
+        self.rows = sheet_rows(found, **asked)
         write_review_csv(self.path, self.rows)
         with self.path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)

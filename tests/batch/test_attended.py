@@ -114,7 +114,7 @@ from batch.gallery import write_gallery
 from batch.review import sheet_rows
 found = open_captioned({str(archive.out)!r})
 told = Attended.load([{archive.captioner!r}], {str(archive.features)!r})
-write_gallery(found, sheet_rows(found, "", all_rows=True), told)
+write_gallery(found, sheet_rows(found), told)
 print(*sorted({{"keras", "tensorflow"}} & sys.modules.keys()))
 """
     home = Path(__file__).parents[2]

@@ -470,7 +470,7 @@ def album(archive, stub_captioner):
 def shown(page, album):
     """Make the gallery of an archive, and open it with all its photos, by their paths."""
     found = open_captioned(str(album.out))
-    page.open(write_gallery(found, sheet_rows(found, all_rows=True)))
+    page.open(write_gallery(found, sheet_rows(found)))
     page.choose("review", "")
     page.choose("order", "path")
 
