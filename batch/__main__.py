@@ -31,11 +31,11 @@ EXIT_CODES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, and prints errors as one line."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names may hold bytes that are no text
-        sys.stdout.reconfigure(errors="backslashreplace")
-    options = make_parser().parse_args(arguments)
     try:
+        signal.signal(signal.SIGTERM, _interrupt)
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names may hold bytes that are no text
+            sys.stdout.reconfigure(errors="backslashreplace")
+        options = make_parser().parse_args(arguments)
         return int(options.command(options))
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr, flush=True)

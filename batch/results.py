@@ -139,8 +139,8 @@ class Results:
         return set_aside
 
     def catch_up(self, records: Sequence[Record]) -> None:
-        """Show what people have said, where the manifest does not yet."""
-        if attach(records, self.journal.read()) != list(records):
+        """Show what people have said, where the manifest or its view does not yet."""
+        if self._view_is_due() or attach(records, self.journal.read()) != list(records):
             self.recommit(records)
             self.caught_up = True
 
@@ -184,9 +184,12 @@ class Results:
 
     def _says(self, ordered: list[Record]) -> bool:
         """Tell whether both views are there and hold these rows already."""
-        there = self.manifest.exists() and self.csv.exists()
-        there = there and len(self._csv_hashes) == 1  # more: a run stopped before it wrote the CSV
+        there = self.manifest.exists() and not self._view_is_due()
         return there and ordered == self._committed and read_archive(self.manifest) == self.archive
+
+    def _view_is_due(self) -> bool:
+        """Tell whether the CSV is not there, or a run was stopped just before it wrote it."""
+        return not self.csv.exists() or len(self._csv_hashes) != 1
 
     def _write_csv(self, ordered: list[Record]) -> str | None:
         found = sha256_file(self.csv) if self.csv.exists() else None
