@@ -164,5 +164,5 @@ def state_of(folder: Path) -> dict[str, tuple[object, ...]]:
     for path in [folder, *folder.rglob("*")]:
         data = path.read_bytes() if path.is_file() else None
         stat = path.lstat()
-        found[str(path)] = (data, stat.st_mtime_ns, stat.st_mode, stat.st_ino)
+        found[str(path)] = (data, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_mode, stat.st_ino)
     return found
