@@ -28,7 +28,7 @@ from threading import Timer
 
 from batch.quiet import quiet
 from batch.tables import Table
-from tests.batch.world import CRASHED, DEEDS, ENDED, HUNG, Steps, World, stand_in, wait
+from tests.batch.world import CRASHED, DEEDS, ENDED, HUNG, Steps, World, wait
 
 SIGNALS = [signal.SIGKILL] * 8 + [signal.SIGTERM, signal.SIGINT]
 AT_A_DEED = 4  # times that a deed is disturbed; then it may end
@@ -216,7 +216,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with quiet():
             import tensorflow  # noqa: F401 - takes seconds; once, for all that are forked from here
 
-            stand_in()
             world = World(Path(home))
         for kind in options.only or KINDS:
             tally = KINDS[kind](world, options.trials)

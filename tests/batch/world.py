@@ -37,16 +37,22 @@ Prepare = Callable[[], object]
 
 
 def stand_in() -> None:
-    """Let this process caption with stand-ins for the networks, in small shards, at one time."""
+    """Let this process caption with stand-ins for the networks."""
     import batch.caption
-    import batch.encode
-    import batch.merging
-    import manifests.journal
 
     encoder, captioner = FakeEncoder(), StubCaptioner()
     batch.caption.load_encoder = lambda folder, bfloat16: encoder
     batch.caption.has_bfloat16 = lambda: False
     batch.caption.Captioner.load = captioner.loaded  # type: ignore[method-assign,assignment]
+
+
+def in_small_shards_at_one_time() -> None:
+    """Let this process' runs have several shards, and whatever it writes the same time."""
+    import batch.caption
+    import batch.encode
+    import batch.merging
+    import manifests.journal
+
     batch.caption.SHARD_PHOTOS = batch.encode.CHUNK = 4  # type: ignore[misc]
     manifests.journal.now = batch.merging.now = lambda: "2026-01-01T00:00:00.000000+00:00"
 
@@ -59,6 +65,8 @@ class World:
     """
 
     def __init__(self, home: Path) -> None:
+        stand_in()
+        in_small_shards_at_one_time()
         self.home, self.root = home, home / "photos"
         self.archive = Archive(
             self.root, home / "first", home / "first-features", save_captioner(home / "tiny")
