@@ -7,7 +7,9 @@ as long as the run, and see its end at their connection's.
 
 import atexit
 import json
+import math
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from threading import BoundedSemaphore, Lock, Semaphore
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,8 +34,17 @@ STARTING_S = 60.0
 READING_S = 60.0  # and a second more for each megabyte
 SLOWEST = 1_000_000  # bytes a second
 DECODING_S = 10.0  # of the processor; large pictures have more, see `batch.worker`
-MOST_SAID = 1 << 20  # bytes of one answer without its pixels
+MOST_SAID = 1 << 24  # bytes of one answer; pixels have 268,203
+SLOW = f"takes too long to decode, it may be damaged: restore it from a backup or {EXPORT}"
+CRASHES = f"crashes what decodes it, it may be damaged: restore it from a backup or {EXPORT}"
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# No threads for matrices. And memory is kept from photo to photo, up to 64 MiB: by default it is
+# given back after each, and got again page by page, which takes a third of a small photo's time.
+SETTINGS = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+}
 START = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -144,85 +155,101 @@ class _Worker:
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 process_group=0,  # Ctrl-C is for the run, which ends its workers by leaving
-                env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+                env=os.environ | SETTINGS,
             )
-        if not self.connection.poll(STARTING_S) or self.process.poll() is not None:
+        self.answers = select.poll()
+        self.answers.register(self.connection.fileno(), select.POLLIN)
+        try:
+            self.hear(STARTING_S)
+        except (OSError, EOFError) as error:
             self.end()
-            raise ArchiveError("photos cannot be loaded: a process for it did not start; run again")
-        self.connection.recv_bytes(MOST_SAID)
+            text = "photos cannot be loaded: a process for it did not start; run again"
+            raise ArchiveError(text) from error
 
     def load(self, task: _Task) -> LoadedPhoto:
-        """Load a photo. Raises _Lost where this worker is of no more use."""
+        """Load a photo. Raises _Lost where the worker is of no more use."""
         self.found = failed(task.photo, PhotoError("io", ""))
-        kind, said = self.tell(task.sent, READING_S + task.photo.size / SLOWEST)
-        if kind == "read":
-            self.found = self.row(said)
+        answer = self.tell(task.sent, READING_S + task.photo.size / SLOWEST)
+        if answer.kind == "read":
+            self.found = self.row(answer)
             wanted = task.needs_pixels(self.found.photo_id or "")
-            kind, said = self.tell(wanted, PATIENCE * DECODING_S)
-        if kind == "large":
+            answer = self.tell(wanted, PATIENCE * DECODING_S)
+        if answer.kind == "large":
             with _large_turn:
-                kind, said = self.tell(None, PATIENCE * LARGE_TAKES * DECODING_S)
-        if kind == "fault":
-            raise RuntimeError(f"{task.photo.location!r} was not loaded: {said}")
-        loaded = self.row(said)
+                answer = self.tell(None, PATIENCE * LARGE_TAKES * DECODING_S)
+        if answer.kind == "fault":
+            raise RuntimeError(f"{task.photo.location!r} was not loaded: {answer.said}")
+        loaded = self.row(answer)
         if loaded.error == NEEDS_MEMORY:
             raise _Lost(replace(loaded, status="too_large"))
-        return replace(loaded, pixels=self.pixels(task.size)) if kind == "pixels" else loaded
+        return loaded
 
-    def tell(self, message: object, seconds: float) -> tuple[str, Any]:
-        """Say something to the worker; give what it says then, and of what kind that is."""
+    def tell(self, message: object, seconds: float) -> "_Answer":
+        """Say something to the worker, and wait for what it says then."""
         with self.watched():
             self.connection.send(message)
-            if not self.connection.poll(seconds):
-                raise _Lost(*_out_of_time(self.found))
-            kind, said = json.loads(self.connection.recv_bytes(MOST_SAID))
-        return kind, said
+            return self.hear(seconds)
 
-    def row(self, said: dict[str, Any]) -> LoadedPhoto:
-        with self.watched():
-            return LoadedPhoto(self.found.photo, **said)
+    def hear(self, seconds: float) -> "_Answer":
+        if not self.answers.poll(1000 * seconds):
+            raise TimeoutError
+        data = self.connection.recv_bytes(MOST_SAID)
+        end = data.index(b"\n")
+        kind, said = json.loads(data[:end])
+        return _Answer(kind, said, memoryview(data)[end + 1 :])
 
-    def pixels(self, size: int) -> np.ndarray:
+    def row(self, answer: "_Answer") -> LoadedPhoto:
         with self.watched():
-            said = self.connection.recv_bytes(3 * size * size)
-            return np.frombuffer(said, np.uint8).reshape(size, size, 3)
+            found = LoadedPhoto(self.found.photo, **answer.said)
+            return replace(found, pixels=_square(answer.pixels)) if answer.pixels else found
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Raise _Lost where the worker has died, or says what it should not."""
+        """Raise _Lost where the worker does not answer, or answers what it should not."""
         try:
             yield
+        except TimeoutError as error:
+            raise _out_of_time(self.found) from error
         except (EOFError, OSError, ValueError, TypeError) as error:
-            self.end()
-            raise _Lost(*_post_mortem(self.found, self.process.returncode)) from error
+            self.connection.close()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)
+            raise _post_mortem(self.found, self.process.returncode) from error
 
     def end(self) -> None:
         """Kill the worker. One that waits for a dead disk cannot die yet: it is left behind."""
         self.connection.close()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(0.1)  # one that has died by itself can tell of what
         self.process.kill()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
 
 
-def _out_of_time(found: LoadedPhoto) -> tuple[LoadedPhoto, bool]:
-    """Give the row of a photo that took too long, and whether that is for sure its doing."""
+class _Answer(NamedTuple):
+    kind: str  # read, large, loaded or fault
+    said: Any
+    pixels: memoryview
+
+
+def _square(pixels: memoryview) -> np.ndarray:
+    size = math.isqrt(len(pixels) // 3)
+    return np.frombuffer(pixels, np.uint8).reshape(size, size, 3)
+
+
+def _out_of_time(found: LoadedPhoto) -> _Lost:
+    """Say what is wrong with a photo that takes too long."""
     if found.photo_id is None:
         text = "could not be read in time: check the disk or the network share, run again"
-        return replace(found, error=text), True
-    text = f"takes too long to decode, it may be damaged: restore it from a backup or {EXPORT}"
-    return replace(found, status="unreadable", error=text), False
+        return _Lost(replace(found, error=text), for_sure=True)
+    return _Lost(replace(found, status="unreadable", error=SLOW))
 
 
-def _post_mortem(found: LoadedPhoto, code: int | None) -> tuple[LoadedPhoto, bool]:
-    """Give the row of a photo whose worker died, and whether that is for sure its doing."""
+def _post_mortem(found: LoadedPhoto, code: int | None) -> _Lost:
+    """Say what is wrong with a photo whose worker has died."""
     if found.photo_id is None:
-        text = "could not be read, what reads it was ended: check the disk, run again"
-        return replace(found, error=text), False
+        text = "could not be read, what read it was ended: check the disk, run again"
+        return _Lost(replace(found, error=text))
     if code == -signal.SIGPROF:
-        return _out_of_time(found)[0], True
-    if code == -signal.SIGKILL:  # by the system, which needs the memory
-        return replace(found, status="too_large", error=NEEDS_MEMORY), False
-    text = f"crashes what decodes it, it may be damaged: restore it from a backup or {EXPORT}"
-    return replace(found, status="unreadable", error=text), False
+        return _Lost(replace(found, status="unreadable", error=SLOW), for_sure=True)
+    if code == -signal.SIGKILL:  # by the system, most likely, which needs the memory
+        return _Lost(replace(found, status="too_large", error=NEEDS_MEMORY))
+    return _Lost(replace(found, status="unreadable", error=CRASHES))

@@ -32,7 +32,7 @@ def serve(descriptor: int) -> None:
     _confine()
     parent = Connection(descriptor)
     with suppress(EOFError, ConnectionError):
-        parent.send_bytes(b"ready")
+        _say(parent, "ready", None)
         while True:
             _answer(parent, *parent.recv())
 
@@ -110,12 +110,8 @@ def _told(found: LoadedPhoto) -> dict[str, Any]:
 
 
 def _give(parent: Connection, loaded: LoadedPhoto) -> None:
-    if loaded.pixels is None:
-        _say(parent, "loaded", _told(loaded))
-    else:
-        _say(parent, "pixels", _told(loaded))
-        parent.send_bytes(loaded.pixels.data.cast("B"))
+    _say(parent, "loaded", _told(loaded), b"" if loaded.pixels is None else loaded.pixels.tobytes())
 
 
-def _say(parent: Connection, kind: str, said: Any) -> None:
-    parent.send_bytes(json.dumps([kind, said]).encode("ascii"))
+def _say(parent: Connection, kind: str, said: Any, pixels: bytes = b"") -> None:
+    parent.send_bytes(json.dumps([kind, said]).encode("ascii") + b"\n" + pixels)
