@@ -38,6 +38,8 @@ def serve(descriptor: int) -> None:
 
 
 def _confine() -> None:
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)  # libtiff prints what is wrong with a photo: its row says it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's business
     for timer in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(timer, signal.SIG_DFL)  # which ends this process, whatever it is stuck in

@@ -201,6 +201,15 @@ def test_large_pictures_are_decoded_one_at_a_time(tmp_path, hostile):
     assert notes.read_text().split() == ["begin", "end"] * 4
 
 
+def test_what_decoders_print_is_not_shown(tmp_path, capfd):
+    data = encoded(upright(), "TIFF", compression="tiff_adobe_deflate")
+    (tmp_path / "a.tif").write_bytes(data[:40] + b"\xff" * 9 + data[49:])
+    batch.photos.load(Photo(str(tmp_path), "a.tif", 0, 0))
+    assert capfd.readouterr().err
+    assert load(Photo(str(tmp_path), "a.tif", 0, 0)).status == "unreadable"
+    assert capfd.readouterr().err == ""
+
+
 # A run over an archive.
 
 
