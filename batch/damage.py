@@ -31,6 +31,7 @@ OTHER_KINDS = {
     b"\xff\x0a": "a JPEG XL picture",
     b"\0\0\0\x0cJXL ": "a JPEG XL picture",
 }
+NEEDS_MEMORY = "needs more memory than there is, or than a photo may take: save a smaller copy"
 CUT_SHORT = ("truncat", "end of file", "not enough image data", "expected to read", "incomplete")
 
 
@@ -51,8 +52,7 @@ def explained(data: bytes, name: str = "") -> Iterator[None]:
         text = "has more pixels than can be decoded safely: save a smaller copy"
         raise PhotoError("too_large", text) from error
     except MemoryError as error:
-        text = "needs more memory than there is: close other programs and run again"
-        raise PhotoError("io", text) from error
+        raise PhotoError("io", NEEDS_MEMORY) from error
     except Exception as error:
         raise _explain(error, data, os.path.splitext(name)[1].lower()) from error
 

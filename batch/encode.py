@@ -1,7 +1,6 @@
 """Load photos and encode them: the next photos are read while the encoder works on these."""
 
 import atexit
-import os
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
@@ -14,13 +13,14 @@ from tqdm import tqdm
 
 from batch.corpora.corpus import Problem, Tell
 from batch.features import SHARD_PHOTOS, FeatureCache
-from batch.photos import LoadedPhoto, load
+from batch.photos import LoadedPhoto
+from batch.sandbox import WORKERS, load
 from batch.scan import Photo
 from batch.urls import UrlPhoto
 
 CHUNK = 32  # photos loaded together, and the encoder's batch
 AHEAD = 3  # chunks loaded before they are asked for: 25 MiB
-THREADS = max(2, os.cpu_count() or 1)
+THREADS = WORKERS
 FETCHING = max(8, THREADS)  # threads where photos come by URL, and are mostly waited for
 
 Encode = Callable[[np.ndarray], np.ndarray]
@@ -147,7 +147,10 @@ def encode_into_cache(
 
 
 def load_chunks(photos: Iterable[Photo], cached: Container[str]) -> Iterator[list[LoadedPhoto]]:
-    """Load photos in their order, by threads; pixels once, of those that are not in `cached`."""
+    """Load photos in their order, by threads that each have a process do it.
+
+    Pixels are given once, of those that are not in `cached`.
+    """
     decoded: set[str] = set()
 
     def is_new(photo_id: str) -> bool:

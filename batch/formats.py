@@ -5,7 +5,7 @@ import os
 import re
 import threading
 import warnings
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,8 +34,7 @@ OTHER_PICTURES = frozenset({
 MAX_PIXELS = 178_956_970  # Pillow's own limit; a picture decodes to 3 or 4 bytes a pixel
 MAX_JPEG_PIXELS = 500_000_000  # a baseline JPEG is scaled down while it is decoded
 MAX_SCANNED = 20_000_000_000  # pixels times scans: ten seconds; a hostile file could take hours
-LARGE_PIXELS = 50_000_000  # above this one picture is decoded at a time, whatever the threads
-WHITE = (255, 255, 255, 255)
+LARGE_PIXELS = 50_000_000  # above this one picture is decoded at a time
 ORIENTATION, DATE_TIME, EXIF_IFD, DATE_TIME_ORIGINAL, DNG_VERSION = 274, 306, 34665, 36867, 50706
 
 TURNS = {
@@ -53,7 +52,8 @@ pillow_heif.register_heif_opener(decode_threads=1)  # the threads that load phot
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 Image.init()
 warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a photo, its row says
-_one_large_at_a_time = threading.Semaphore(1)
+# Large pictures take turns. A process that loads photos for a run shares the turns of that run.
+large_turn: AbstractContextManager[object] = threading.Semaphore(1)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def decode(image: Image.Image, orientation: int, min_size: int) -> Image.Image:
         image.draft(None, (min_size, min_size))
         if not image.info.get("progressive"):
             pixels = image.width * image.height
-    with _one_large_at_a_time if pixels > LARGE_PIXELS else nullcontext():
+    with large_turn if pixels > LARGE_PIXELS else nullcontext():
         image.load()
         rgb = to_rgb(image)
         return rgb.transpose(TURNS[orientation]) if orientation in TURNS else rgb
@@ -175,9 +175,14 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("CMYK", "LAB"):
         return _by_profile(image)
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, WHITE), rgba).convert("RGB")
+        return _over_white(image if image.mode == "RGBA" else image.convert("RGBA"))
     return image.convert("RGB")
+
+
+def _over_white(rgba: Image.Image) -> Image.Image:
+    white = Image.new("RGB", rgba.size, "white")
+    white.paste(rgba, mask=rgba)
+    return white
 
 
 def _grey(image: Image.Image) -> Image.Image:
@@ -187,16 +192,20 @@ def _grey(image: Image.Image) -> Image.Image:
     first of 1 (floats alone), 255 and 65535 that the picture does not exceed, else its brightest
     value, and black is its darkest value where that is below 0.
     """
-    values = np.asarray(image)
-    if values.dtype.kind == "u":
+    pixels = np.asarray(image)
+    if pixels.dtype.kind == "u":
         table = np.round(np.arange(65536) / 257).astype(np.uint8)
-        return Image.fromarray(table[values])
-    values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        return Image.fromarray(table[pixels])
+    values = pixels.astype(np.float32)
+    del pixels  # from here on in place: a large picture's values are 700 MB
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     black, brightest = min(float(values.min()), 0.0), float(values.max())
     whites = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
     white = next((white for white in whites if brightest <= white), brightest)
-    scaled = (values - black) * (255.0 / max(white - black, 1e-30))
-    return Image.fromarray(np.round(scaled).clip(0, 255).astype(np.uint8))
+    values -= black
+    values *= 255.0 / max(white - black, 1e-30)
+    np.round(values, out=values)
+    return Image.fromarray(values.clip(0, 255, out=values).astype(np.uint8))
 
 
 def _by_profile(image: Image.Image) -> Image.Image:

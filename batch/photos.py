@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from batch import formats, zipped
-from batch.damage import EXPORT, RAW_KIND, PhotoError, explained
+from batch.damage import EXPORT, NEEDS_MEMORY, RAW_KIND, PhotoError, explained
 from batch.scan import Photo
 from batch.urls import UrlPhoto
 
@@ -59,21 +59,45 @@ def load(
     """Read and decode one photo; what is wrong with it comes back as its status, never raised.
 
     `needs_pixels` is asked with the photo's identity; where it says no, only the header is read.
+    What crashes or hangs a decoder does so here too: runs load by `batch.sandbox.load`.
     """
-    found = LoadedPhoto(photo, "ok", "", photo.size, photo.mtime_ns)
     try:
-        data, mtime_ns = _fetch(photo) if isinstance(photo, UrlPhoto) else _read(photo.location)
-        found = replace(found, size=len(data), mtime_ns=mtime_ns)
-        photo_id = hashlib.sha256(data).hexdigest()
-        found = replace(found, photo_id=photo_id)
-        with explained(data, photo.relative):
+        found, data = identified(photo)
+    except PhotoError as error:
+        return failed(photo, error)
+    return decoded(found, data, size if needs_pixels(found.photo_id or "") else None)
+
+
+def identified(photo: Photo, fetched: bytes | None = None) -> tuple[LoadedPhoto, bytes]:
+    """Read a photo whole; give what its bytes alone tell, and the bytes. Raises PhotoError.
+
+    `fetched` are the bytes of a photo by URL, where they are there already.
+    """
+    if isinstance(photo, UrlPhoto):
+        data, mtime_ns = fetch_bytes(photo) if fetched is None else fetched, 0
+    else:
+        data, mtime_ns = _read(photo.location)
+    photo_id = hashlib.sha256(data).hexdigest()
+    return LoadedPhoto(photo, "ok", "", len(data), mtime_ns, photo_id), data
+
+
+def failed(photo: Photo, error: PhotoError) -> LoadedPhoto:
+    """Give what is known of a photo whose bytes could not be had."""
+    return LoadedPhoto(photo, error.status, str(error), photo.size, photo.mtime_ns)
+
+
+def decoded(found: LoadedPhoto, data: bytes, size: int | None) -> LoadedPhoto:
+    """Decode the bytes of a photo that was identified; None as `size`: only its header."""
+    name = found.photo.relative
+    try:
+        with explained(data, name):
             image = formats.open_picture(data)
             header, orientation = formats.read_header(image, data)
         found = replace(found, **vars(header))
-        if formats.is_raw(image, photo.relative):
+        if formats.is_raw(image, name):
             raise PhotoError("unsupported", f"is {RAW_KIND}: {EXPORT}")
-        if needs_pixels(photo_id):
-            with explained(data, photo.relative):
+        if size is not None:
+            with explained(data, name):
                 upright = formats.decode(image, orientation, 2 * size)
                 found = replace(found, pixels=squashed(upright, size))
     except PhotoError as error:
@@ -107,10 +131,11 @@ def squashed(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
     return np.array(square, dtype=np.uint8)
 
 
-def _fetch(photo: UrlPhoto) -> tuple[bytes, int]:
+def fetch_bytes(photo: UrlPhoto) -> bytes:
+    """Fetch a photo. Raises PhotoError, which says what is wrong."""
     from batch.fetch import fetch  # what it needs is there only where URLs are captioned
 
-    return fetch(photo.relative, photo.limits), 0
+    return fetch(photo.relative, photo.limits)
 
 
 def _read(location: str) -> tuple[bytes, int]:
@@ -136,7 +161,7 @@ def _read_once(path: str) -> tuple[bytes, int]:
     except ValueError as error:  # from a list of names, not from a folder
         raise PhotoError("vanished", "has a name that no file can have") from error
     except MemoryError as error:
-        raise PhotoError("too_large", "needs more memory than there is: run it alone") from error
+        raise PhotoError("io", NEEDS_MEMORY) from error
 
 
 def _read_file(path: str) -> tuple[bytes, int]:

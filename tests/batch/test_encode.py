@@ -89,13 +89,18 @@ def test_photos_whose_features_are_kept_are_not_decoded(tmp_path, monkeypatch):
     photos, features = encoded(tmp_path)
     known = {photos[1].photo_id, photos[2].photo_id}
     decoded = []
-    decode = batch.photos.formats.decode
-    monkeypatch.setattr(
-        batch.photos.formats, "decode", lambda *args: decoded.append(args) or decode(*args)
-    )
+    load = batch.encode.load
+
+    def watched(photo, **options):
+        found = load(photo, **options)
+        decoded.extend([found.photo_id] if found.pixels is not None else [])
+        return found
+
+    monkeypatch.setattr(batch.encode, "load", watched)
     encoder = FakeEncoder()
     again, new = encoded(tmp_path, known, encoder)
-    assert len(decoded) == encoder.photos == 2
+    assert {*decoded} == features.keys() - known
+    assert encoder.photos == 2
     assert new.keys() == features.keys() - known
     assert [photo.photo_id for photo in again] == [photo.photo_id for photo in photos]
     assert [photo.width for photo in again] == [48] * 4

@@ -605,6 +605,7 @@ def test_a_caption_outlives_a_disk_that_fails_for_a_while(album, monkeypatch):
     monkeypatch.setattr(batch.photos, "PAUSE", 0.0)
     with monkeypatch.context() as broken:
         broken.setattr(os, "open", fail)
+        broken.setattr(batch.encode, "load", batch.photos.load)  # here, where opening fails
         for _ in range(2):
             assert run(album.config()).exit_code == 3
             row = album.records["a.png"]

@@ -1,0 +1,96 @@
+"""Photos loaded a second: by threads of one process, and by workers of their own.
+
+    python -m benchmarks.sandbox [--limit N] [--rounds N]
+
+Loads the same drawn photos both ways, in turns: small ones (224x224), and ones of 12 megapixels,
+both JPEG. What the encoder takes is left out. Also tells what a worker costs to start, and how long
+the run waits for one whose decoder has crashed. Prints JSON; see that nothing else runs meanwhile.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from PIL import Image
+
+from batch import photos, sandbox
+from batch.encode import load_chunks
+from batch.scan import Photo, scan
+
+SIZES = {"small": ((224, 224), 600), "12 megapixels": ((4000, 3000), 60)}
+
+
+def draw(folder: Path, size: tuple[int, int], number: int) -> None:
+    """Save photos that are as hard to decode as those of a camera: clouds with some noise."""
+    random = np.random.default_rng(5)
+    folder.mkdir()
+    for each in range(number):
+        clouds = Image.fromarray(random.integers(0, 256, (24, 32, 3), dtype=np.uint8))
+        values = np.asarray(clouds.resize(size, Image.Resampling.BICUBIC), np.int16)
+        noise = random.integers(-8, 9, values.shape, dtype=np.int16)
+        picture = Image.fromarray((values + noise).clip(0, 255).astype(np.uint8))
+        picture.save(folder / f"{each:04}.jpg", quality=88)
+
+
+def seconds(folder: Path, load: Callable[..., photos.LoadedPhoto]) -> float:
+    """Time the loading of a folder."""
+    with patch("batch.encode.load", load):
+        start = time.perf_counter()
+        loaded = [photo for chunk in load_chunks(scan(folder), ()) for photo in chunk]
+        took = time.perf_counter() - start
+    if any(photo.status != "ok" for photo in loaded):
+        raise SystemExit(f"a photo in {folder} was not loaded")
+    return took
+
+
+def compare(folder: Path, rounds: int) -> dict[str, float]:
+    """Load a folder both ways in turns; the medians, in photos a second."""
+    number = len(list(folder.iterdir()))
+    ways = {"threads": photos.load, "workers": sandbox.load}
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds + 1):
+        for name, load in ways.items():
+            took[name].append(seconds(folder, load))
+    rates = {name: number / statistics.median(each[1:]) for name, each in took.items()}
+    rates = {name: round(rate, 1) for name, rate in rates.items()}
+    return rates | {"workers_to_threads": round(rates["workers"] / rates["threads"], 3)}
+
+
+def first_photo(folder: Path) -> float:
+    """Time the first photo, a worker's start with it."""
+    sandbox.end_workers()
+    start = time.perf_counter()
+    sandbox.load(Photo(str(folder), "0000.jpg", 0, 0))
+    return round(time.perf_counter() - start, 3)
+
+
+def folders(work: Path, limit: int | None) -> Iterator[tuple[str, Path]]:
+    """Draw the photos."""
+    for name, (size, number) in SIZES.items():
+        folder = work / name
+        draw(folder, size, min(number, limit or number))
+        yield name, folder
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--limit", type=int, help="photos of each size at most")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args(arguments)
+    found: dict[str, object] = {"workers": sandbox.WORKERS}
+    with tempfile.TemporaryDirectory() as work:
+        for name, folder in folders(Path(work), options.limit):
+            found[name] = compare(folder, options.rounds)
+        found["first_photo_s"] = first_photo(folder)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
