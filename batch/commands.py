@@ -17,9 +17,9 @@ from batch.config import (
     language_of,
 )
 from batch.corpora.corpus import Corpus, Problem, stop
-from batch.errors import ArchiveError
+from batch.errors import ArchiveError, LockedError
 from batch.quiet import start_tensorflow
-from batch.summary import COMPLETE
+from batch.summary import COMPLETE, LOCKED
 from batch.text import printable
 
 if TYPE_CHECKING:
@@ -35,24 +35,35 @@ PROBLEMS_SHOWN = 20  # of a corpus; the rest are counted
 
 def caption(options: argparse.Namespace) -> int:
     """Caption an archive, or with --dry-run tell what that would do."""
-    config = _config(options)
+    config = config_of(options)
     if options.dry_run:
         from batch.preflight import describe
 
         print(describe(config))
         return COMPLETE
     from batch.pipeline import run
+    from batch.run_log import is_alive
     from batch.show import table
 
-    summary = run(config)
+    try:
+        summary = run(config)
+    except LockedError:
+        if options.quiet and is_alive(config.out):
+            return LOCKED
+        raise
     if options.show:
         print(table(config.out, options.show))
-    _tell_unlisted(summary.unlisted)
-    print(summary)
+    if not options.quiet:
+        _tell_unlisted(summary.unlisted)
+        print(summary)
+    elif summary.news():
+        print(printable(summary.news()), file=sys.stderr)
     if options.review:
         from batch.review_commands import write_review
 
-        print(write_review(config.out, config.features))
+        written = write_review(config.out, config.features)
+        if not options.quiet:
+            print(written)
     return summary.exit_code
 
 
@@ -60,7 +71,7 @@ def features(options: argparse.Namespace) -> int:
     """Encode an archive's photos into the feature cache, and no more."""
     from batch.pipeline import encode_archive
 
-    summary = encode_archive(_config(options))
+    summary = encode_archive(config_of(options))
     _tell_unlisted(summary.unlisted)
     print(summary)
     return summary.exit_code
@@ -213,7 +224,8 @@ def import_features(options: argparse.Namespace) -> int:
     return COMPLETE
 
 
-def _config(options: argparse.Namespace) -> Config:
+def config_of(options: argparse.Namespace) -> Config:
+    """Give the run that is asked for."""
     archive, urls = _source(options)
     captioner, *others = captioner_folders(options.captioner)
     return Config(
@@ -232,6 +244,8 @@ def _config(options: argparse.Namespace) -> Config:
         urls=urls,
         urls_are_all=not getattr(options, "url", None),
         allow_private=getattr(options, "allow_private", False),
+        max_hours=getattr(options, "max_hours", None),
+        quiet=getattr(options, "quiet", False),
     )
 
 
