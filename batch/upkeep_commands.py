@@ -27,8 +27,16 @@ def _asked(options: argparse.Namespace) -> list[str]:
     flags = ("allow_private", "retry_failed")
     given = [(name, glob) for name in ("include", "exclude") for glob in getattr(options, name)]
     given += [(name, getattr(options, name)) for name in values]
-    asked = [f"--{name.replace('_', '-')}={value}" for name, value in given if value is not None]
-    return asked + [f"--{name.replace('_', '-')}" for name in flags if getattr(options, name)]
+    asked = [f"{_option(name)}={_text(value)}" for name, value in given if value is not None]
+    return asked + [_option(name) for name in flags if getattr(options, name)]
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def status(options: argparse.Namespace) -> int:

@@ -169,7 +169,7 @@ def test_a_short_night_that_is_killed_at_its_end_loses_nothing(album, twin, monk
     original = getattr(*place)
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
         broken.setattr(*place, stop)
-        for _ in range(3):
+        for _ in range(9):
             run(album.config(max_hours=NO_TIME))
     nights(album)
     run(twin.config())
