@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from batch.corpora.corpus import Tell
     from batch.corpora.read import CorpusFiles
     from batch.recipe import Recipe
+    from batch.summary import Summary
 
 PROBLEMS_SHOWN = 20  # of a corpus; the rest are counted
 
@@ -41,23 +42,18 @@ def caption(options: argparse.Namespace) -> int:
 
         print(describe(config))
         return COMPLETE
-    from batch.pipeline import run
     from batch.run_log import is_alive
     from batch.show import table
 
     try:
-        summary = run(config)
+        summary = _run(config)
     except LockedError:
         if options.quiet and is_alive(config.out):
             return LOCKED
         raise
     if options.show:
         print(table(config.out, options.show))
-    if not options.quiet:
-        _tell_unlisted(summary.unlisted)
-        print(summary)
-    elif summary.news():
-        print(printable(summary.news()), file=sys.stderr)
+    _tell_run(summary, quiet=options.quiet)
     if options.review:
         from batch.review_commands import write_review
 
@@ -65,6 +61,26 @@ def caption(options: argparse.Namespace) -> int:
         if not options.quiet:
             print(written)
     return summary.exit_code
+
+
+def _run(config: Config) -> "Summary":
+    """Run, and say of an error of the disk which run it was."""
+    from batch.pipeline import run
+
+    try:
+        return run(config)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise ArchiveError(f"the run to {config.out} failed: {error}") from error
+
+
+def _tell_run(summary: "Summary", *, quiet: bool) -> None:
+    if not quiet:
+        _tell_unlisted(summary.unlisted)
+        print(summary)
+    elif news := summary.news():
+        print(printable(news), file=sys.stderr)
 
 
 def features(options: argparse.Namespace) -> int:

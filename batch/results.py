@@ -8,8 +8,6 @@ log.jsonl          what the last runs did (batch/run_log.py)
 .parts/            the rows of the shards that an unfinished run has done
 """
 
-import json
-import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from batch.captioned import manifest_in, photos_folder, with_languages
-from batch.config import version
 from batch.embedded import follow_embedded
-from batch.errors import ArchiveError, FaultError, is_fault
+from batch.errors import ArchiveError
 from batch.lock import locked
-from batch.run_log import run_log, tell
+from batch.run_note import noting, rate_of, read_note
 from batch.summary import Summary
 from manifests.attach import adopted, attach, moves, place_of
 from manifests.csv_view import csv_sha256, write_csv
@@ -34,8 +31,6 @@ from manifests.formers import keep_formers
 from manifests.journal import RUN, Entry, Journal
 from manifests.manifest import read_archive, read_records, write_records
 from manifests.record import Record, sort_key
-
-ENOUGH = 500  # photos; a run over a few is mostly start-up, and says little of its rate
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ class Results:
         self.last_run = Path(out, "last_run.json")
         self._parts_root = Path(out, ".parts")
         self._csv_hashes = list(
-            self.read_note().get("csv_sha256") or []
+            read_note(self.last_run).get("csv_sha256") or []
         )  # of what we wrote ourselves
         self.journal = Journal(out)
         self.caught_up = False  # a killed run had left something to be shown
@@ -185,7 +180,7 @@ class Results:
         if parts.is_dir() and parts != self.parts:
             shutil.rmtree(self.parts, ignore_errors=True)
             parts.replace(self.parts)
-        write_json(self.last_run, self.read_note() | {"csv_sha256": self._csv_hashes})
+        write_json(self.last_run, read_note(self.last_run) | {"csv_sha256": self._csv_hashes})
         return set_aside
 
     def _write(self, ordered: list[Record]) -> str | None:
@@ -193,7 +188,7 @@ class Results:
         if not self._says(ordered):
             # Noted down beforehand: a run that is killed from here on must know its own CSV again.
             self._csv_hashes.append(csv_sha256(ordered))
-            write_json(self.last_run, self.read_note() | {"csv_sha256": self._csv_hashes})
+            write_json(self.last_run, read_note(self.last_run) | {"csv_sha256": self._csv_hashes})
             write_records(self.manifest, ordered, self.archive)
             set_aside = self._write_csv(ordered)
         return set_aside
@@ -229,44 +224,24 @@ class Results:
 
     @contextmanager
     def noted(self, summary: Summary) -> Iterator[None]:
-        """Write last_run.json when the block begins and ends, however it ends, and the log.
+        """Write last_run.json when the block begins and ends, and the log, as `noting` does.
 
-        What killed runs have left is cleared up first. Raises FaultError for what no run should
-        come to: the log has its traceback.
+        What killed runs have left is cleared up first.
         """
         follow_embedded(self)
         for folder in (self.manifest.parent, self.parts):
             if folder.is_dir():
                 remove_leftovers(folder)
-        told_before = list(self.read_note().get("unlisted") or [])
-        with run_log(self.manifest.parent, summary.run) as log:
-            started = {"archive": self.archive, "version": version()} | summary.asked
-            tell("run started", what=summary.verb, **started)
-            self.note(summary, unlisted=told_before)
-            try:
-                yield
-                summary.newly_unlisted = [x for x in summary.unlisted if x not in told_before]
-            except BaseException as error:
-                summary.fail(error)
-                tell("run failed", logging.ERROR, error)
-                if log.has_failed or not is_fault(error):
-                    raise
-                raise FaultError.of(error, log.baseFilename) from error
-            finally:
-                summary.end()
-                self.note(summary)
-                found = summary.as_dict()
-                tell("run ended", **{name: found[name] for name in found if name != "asked"})
+        with noting(self.last_run, summary, self.archive, self.note):
+            yield
 
     def note(self, summary: Summary, **changes: Any) -> None:
         """Write last_run.json."""
         write_json(self.last_run, summary.as_dict() | changes | {"csv_sha256": self._csv_hashes})
 
     def rate(self) -> float | None:
-        """Photos a second of the last run, where it encoded enough of them to tell."""
-        note = self.read_note()
-        rate, encoded = note.get("photos_per_second"), note.get("encoded")
-        return float(rate) if rate and encoded and encoded >= ENOUGH else None
+        """Photos a second of the last run, where that tells something."""
+        return rate_of(read_note(self.last_run))
 
     def photos_folder(self) -> str | None:
         """Give the path of the archive that these rows are of, finished or not."""
@@ -274,18 +249,3 @@ class Results:
             with suppress(FileNotFoundError):
                 return photos_folder(path)
         return None
-
-    def edited(self) -> list[Path]:
-        """Give the spreadsheets that a person has typed into."""
-        kept = sorted(self.csv.parent.glob("captions.edited-*.csv"))
-        hashes = self.read_note().get("csv_sha256") or []
-        is_ours = not self.csv.exists() or sha256_file(self.csv) in hashes
-        return kept if is_ours else [self.csv, *kept]
-
-    def read_note(self) -> dict[str, Any]:
-        """Read last_run.json; empty where there is none that can be read."""
-        try:
-            note = json.loads(self.last_run.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return note if isinstance(note, dict) else {}

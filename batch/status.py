@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from batch.amounts import duration, gigabytes, size_of
@@ -15,8 +16,10 @@ from batch.pipeline import plan_run
 from batch.plan import Plan
 from batch.results import Previous, Results
 from batch.run_log import LOG_FILE
+from batch.run_note import read_note
 from batch.summary import Ending, Summary
 from batch.urls import read_list
+from manifests.durable import sha256_file
 from manifests.record import Record, Status
 from manifests.review import ReviewStatus
 
@@ -34,7 +37,7 @@ def describe(out: str, archive: str | None = None, features: str | None = None) 
         raise ArchiveError(f"there is no {out!r}: nothing was captioned to there yet")
     is_running = is_held(out)
     results = Results(out, archive or "")
-    note = results.read_note()
+    note = read_note(results.last_run)
     previous = _read(results)
     place = archive or results.photos_folder()
     asked = note.get("asked") or {}
@@ -44,7 +47,9 @@ def describe(out: str, archive: str | None = None, features: str | None = None) 
     yield from _rows(previous.rows)
     if place:
         yield _line("waiting", _waiting(place, out, asked, previous))
-    yield from _reviews(previous.rows, results)
+    yield from _reviews(previous.rows)
+    for path in _edited(results.csv, note):
+        yield _line("  to merge", f"make merge-review FROM={path}")
     yield from _disk(out, features or asked.get("features") or FEATURES)
 
 
@@ -142,8 +147,8 @@ def _todo(plan: Plan) -> str:
     return told or "nothing: no photo is new or changed"
 
 
-def _reviews(rows: Iterable[Record], results: Results) -> Iterator[str]:
-    """Say what people have decided, and what of theirs waits to be taken in."""
+def _reviews(rows: Iterable[Record]) -> Iterator[str]:
+    """Say what people have decided, and what waits for them."""
     captioned = [row for row in rows if row.caption is not None]
     counts = Counter(row.review.status for row in captioned)
     said = ", ".join(f"{counts[each]:,} {each}" for each in ReviewStatus if counts[each])
@@ -151,8 +156,13 @@ def _reviews(rows: Iterable[Record], results: Results) -> Iterator[str]:
     if said:
         waits = f"; {offers:,} have a suggestion to decide on" if offers else ""
         yield _line("reviews", f"{said}{waits}")
-    for path in results.edited():
-        yield _line("  to merge", f"make merge-review FROM={path}")
+
+
+def _edited(csv: Path, note: Mapping[str, Any]) -> list[Path]:
+    """Give the spreadsheets that a person has typed into."""
+    kept = sorted(csv.parent.glob("captions.edited-*.csv"))
+    is_ours = not csv.exists() or sha256_file(csv) in (note.get("csv_sha256") or [])
+    return kept if is_ours else [csv, *kept]
 
 
 def _disk(out: str, features: str) -> Iterator[str]:

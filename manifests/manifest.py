@@ -63,12 +63,6 @@ def read_names(path: Path) -> set[str]:
     return {name for column in table.columns for name in column.drop_null().to_pylist()}
 
 
-def count_records(path: Path) -> int:
-    """Count a manifest's rows, by its footer; raises the errors of `read_records`."""
-    with _opened(path) as file:
-        return int(file.metadata.num_rows)
-
-
 def _check_one_row_each(ordered: Sequence[Record]) -> None:
     for before, after in pairwise(ordered):
         if before.raw_path == after.raw_path:

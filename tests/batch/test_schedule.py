@@ -46,7 +46,7 @@ ANY_NAME = st.text(
         st.sampled_from("%\\'\"$ `;#~\udcff바"), st.characters(exclude_categories=["Cc", "Cs"])
     ),
     min_size=1,
-).filter(lambda name: "/" not in name)
+).filter(lambda name: "/" not in name and name not in (".", ".."))
 ECHO = 'import os, sys; os.write(1, b"\\0".join(map(os.fsencode, [os.getcwd(), *sys.argv[1:]])))'
 
 

@@ -113,6 +113,17 @@ def test_what_no_run_can_work_with_is_one_line(album, nightly):
     assert str(album.out) in said
 
 
+def test_a_full_disk_is_one_line_that_says_where(album, nightly, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(batch.pipeline.Results, "keep", fail)
+    assert nightly() == (
+        1,
+        f"error: the run to {album.out} failed: [Errno 28] No space left on device\n",
+    )
+
+
 def test_a_run_that_is_still_at_it_is_no_news_unless_it_is_stuck(album, nightly):
     nightly()
     log = album.out / "log.jsonl"
@@ -237,14 +248,13 @@ def test_a_run_can_be_watched_while_it_is_at_it_and_told_of_when_it_was_killed(a
 
 @pytest.mark.slow
 @pytest.mark.fault
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_stops_a_process_within_the_shard(archive, number):
+def test_a_second_signal_stops_a_process_within_the_shard(archive):
     archive.draw(*(f"{number:02}.png" for number in range(40)))
     process = slow_run(*asked(archive))
     for _ in range(2):
         assert process.stdout.readline() == "encoding\n"
     for _ in range(2):
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         time.sleep(0.05)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
