@@ -3,7 +3,7 @@ SHELL := /bin/sh
 
 # Names come from people: they may hold spaces, quotes and $. `value` takes each as it was typed,
 # the shell gets it from the environment, inside quotes.
-NAMES := DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST DEV_CAPTIONS PRESET ENCODER MODEL GLOVE TEMPERATURE SEED FROM DESCRIPTIONS PHOTO LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW
+NAMES := DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST DEV_CAPTIONS PRESET ENCODER MODEL GLOVE TEMPERATURE SEED FROM DESCRIPTIONS PHOTO LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW MAX_HOURS
 define take
 override export $(1) := $$(value $(1))
 endef
@@ -22,9 +22,11 @@ RESULTS = $${OUT:+--out="$$OUT"} $${LANGUAGE:+--language="$$LANGUAGE"} $${FEATUR
 OPTIONS = $${FEATURES:+--features="$$FEATURES"} $${CAPTIONER:+--captioner="$$CAPTIONER"}
 FILTERS = $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} $${LIMIT:+--limit="$$LIMIT"}
 SEARCH = $${BEAMS:+--num-beams="$$BEAMS"} $${TEMPERATURE:+--temperature="$$TEMPERATURE"} $${SEED:+--seed="$$SEED"}
-RUN = $${OUT:+--out="$$OUT"} $${EXISTING:+--existing="$$EXISTING"} $(SEARCH) \
-	$(if $(call on,DRY_RUN),--dry-run) $(if $(call on,RETRY_FAILED),--retry-failed) \
-	$${REVIEW:+--review="$$REVIEW"} $(if $(call on,MOVED),--moved) $(if $(call on,SHOW),--show) $(if $(call on,ALLOW_PRIVATE),--allow-private)
+SOURCE = $${URLS:+--urls="$$URLS"} $(AT)
+NIGHTLY = $${OUT:+--out="$$OUT"} $(SEARCH) $${MAX_HOURS:+--max-hours="$$MAX_HOURS"} $${REVIEW:+--review="$$REVIEW"} \
+	$(if $(call on,RETRY_FAILED),--retry-failed) $(if $(call on,ALLOW_PRIVATE),--allow-private)
+RUN = $(NIGHTLY) $${EXISTING:+--existing="$$EXISTING"} $(if $(call on,DRY_RUN),--dry-run) $(if $(call on,MOVED),--moved) \
+	$(if $(call on,SHOW),--show)
 CORPUS = --captions="$$CAPTIONS" $${PHOTOS:+--photos="$$PHOTOS"} $${DEV_LIST:+--dev-list="$$DEV_LIST"} \
 	$${DEV_CAPTIONS:+--dev-captions="$$DEV_CAPTIONS"} $(if $(call on,STRICT),--strict)
 RECIPE = $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"} $${MODEL:+--model="$$MODEL"} $${PRESET:+--preset="$$PRESET"}
@@ -40,12 +42,20 @@ help: ## show this text
 	@echo
 	@echo 'For make caption: DIR=folder of photos, or URLS=list of URLs, and as you like OUT= FEATURES='
 	@echo '  CAPTIONER= INCLUDE=glob EXCLUDE=glob LIMIT=n BEAMS=n DRY_RUN=1 SHOW=1 EXISTING=overwrite'
-	@echo '  RETRY_FAILED=1 MOVED=1 ALLOW_PRIVATE=1 TEMPERATURE=t SEED=n REVIEW=xlsx'
+	@echo '  RETRY_FAILED=1 MOVED=1 ALLOW_PRIVATE=1 TEMPERATURE=t SEED=n REVIEW=xlsx MAX_HOURS=h'
 	@echo 'What people say of captions: make review, merge-review, gallery; README.md, under Review'
 
 .PHONY: caption
 caption: check-source .venv/.installed $(if $(URLS),.venv/.urls) ## caption every photo under DIR, or behind URLS
-	@$(BATCH) caption $(OPTIONS) $(FILTERS) $(RUN) $${URLS:+--urls="$$URLS"} $${DIR:+-- "$$DIR"}
+	@$(BATCH) caption $(OPTIONS) $(FILTERS) $(RUN) $(SOURCE)
+
+.PHONY: cron
+cron: check-source .venv/.installed $(if $(URLS),.venv/.urls) ## print what makes cron or systemd caption DIR= or URLS= every night
+	@$(BATCH) cron $(OPTIONS) $(FILTERS) $(NIGHTLY) $(SOURCE)
+
+.PHONY: status
+status: check-results .venv/.installed ## tell how the last run ended, what waits and what failed: DIR= or OUT=
+	@$(BATCH) status $${OUT:+--out="$$OUT"} $${FEATURES:+--features="$$FEATURES"} $(AT)
 
 .PHONY: review
 review: check-results .venv/.installed ## sheets to review in, the most doubtful first: DIR= or OUT=, LANGUAGE= LIMIT=

@@ -7,21 +7,25 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from batch import commands, exchange_commands, review_arguments, review_commands
+from batch import (
+    commands,
+    exchange_commands,
+    review_arguments,
+    review_commands,
+    upkeep_arguments,
+    upkeep_commands,
+)
 from batch.config import CAPTIONER, FEATURES, OUTPUTS, PRESETS
-from batch.errors import ArchiveError, LockedError
+from batch.errors import PLAIN, LockedError
 from batch.review_arguments import whole_number
+from batch.stopping import interrupt
 from batch.summary import COMPLETE, FATAL, INTERRUPTED, LOCKED, USAGE, WITH_FAILURES
-from manifests.errors import ManifestError
-from models.errors import CheckpointError, MissingExtraError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions too
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-PLAIN = (ArchiveError, CheckpointError, ManifestError, MissingExtraError, OSError)
-"""Errors that say what to do; any other is a fault of this program and keeps its traceback."""
 FOLDER = "the folder of photos; never written to"
 EXIT_CODES = (
     f"exit codes: {COMPLETE} complete, {WITH_FAILURES} complete with failed photos, {USAGE} usage, "
@@ -32,19 +36,15 @@ EXIT_CODES = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, and prints errors as one line."""
     try:
-        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGTERM, interrupt)
         if isinstance(sys.stdout, io.TextIOWrapper):  # names may hold bytes that are no text
             sys.stdout.reconfigure(errors="backslashreplace")
         options = make_parser().parse_args(arguments)
-        return int(options.command(options))
+        code = int(options.command(options))
+        return _leave(code) if getattr(options, "max_hours", None) else code
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr, flush=True)
-        if __name__ == "__main__":
-            # At once: Python's own exit would wait for threads that wait for slow servers or disks.
-            # All that was kept is on the disk, and the lock dies with the process.
-            sys.stdout.flush()
-            os._exit(INTERRUPTED)
-        return INTERRUPTED
+        return _leave(INTERRUPTED)
     except LockedError as error:
         print(f"locked: {error}", file=sys.stderr)
         return LOCKED
@@ -53,8 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FATAL
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+def _leave(code: int) -> int:
+    """End the process at once, after a run that may have stopped early.
+
+    Python's own exit would wait for threads that wait for slow servers or disks. All that was kept
+    is on the disk, and the lock dies with the process.
+    """
+    if __name__ == "__main__":
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -101,12 +109,23 @@ def _add_archive(parser: Any) -> None:
     add("--limit", type=whole_number, metavar="N", help="only the first N photos")
 
 
-def _add_caption(parser: Any) -> None:
+def _add_nightly(parser: Any) -> None:
+    """Add what may be asked of a run that nobody watches."""
     _add_source(parser.add_mutually_exclusive_group(required=True))
     _add_archive(parser)
     add = parser.add_argument
     add("--allow-private", action="store_true", help="fetch from private addresses as well")
     add("--out", help=f"where results go; {OUTPUTS}/<name of DIR or LIST> by default")
+    add("--retry-failed", action="store_true", help="try again what could not be read")
+    add("--review", choices=("xlsx",), help="write sheets to review in at the end")
+    upkeep_arguments.add_max_hours(parser)
+    _add_search(parser)
+
+
+def _add_caption(parser: Any) -> None:
+    _add_nightly(parser)
+    add = parser.add_argument
+    add("--quiet", action="store_true", help="say only what went wrong, for the first time")
     add("--dry-run", action="store_true", help="only tell what there is to do")
     add(
         "--existing",
@@ -114,9 +133,7 @@ def _add_caption(parser: Any) -> None:
         default="skip",
         help="what to do with captions made before",
     )
-    add("--retry-failed", action="store_true", help="try again what could not be read")
     add("--moved", action="store_true", help="OUT is this archive's, which was elsewhere then")
-    add("--review", choices=("xlsx",), help="write sheets to review in at the end")
     add(
         "--show",
         type=whole_number,
@@ -125,7 +142,6 @@ def _add_caption(parser: Any) -> None:
         metavar="N",
         help="print N captions at the end",
     )
-    _add_search(parser)
 
 
 def _add_source(group: Any) -> None:
@@ -257,6 +273,8 @@ def _add_recaption(parser: Any) -> None:
 COMMANDS: Mapping[Callable[[argparse.Namespace], int], Callable[[Any], None]] = {
     commands.caption: _add_caption,
     commands.features: _add_features,
+    upkeep_commands.cron: _add_nightly,
+    upkeep_commands.status: upkeep_arguments.add_status,
     review_commands.review: review_arguments.add_review,
     review_commands.merge_review: review_arguments.add_merge_review,
     review_commands.undo_merge: review_arguments.add_undo_merge,

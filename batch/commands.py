@@ -17,15 +17,16 @@ from batch.config import (
     language_of,
 )
 from batch.corpora.corpus import Corpus, Problem, stop
-from batch.errors import ArchiveError
+from batch.errors import ArchiveError, LockedError
 from batch.quiet import start_tensorflow
-from batch.summary import COMPLETE
+from batch.summary import COMPLETE, LOCKED
 from batch.text import printable
 
 if TYPE_CHECKING:
     from batch.corpora.corpus import Tell
     from batch.corpora.read import CorpusFiles
     from batch.recipe import Recipe
+    from batch.summary import Summary
 
 PROBLEMS_SHOWN = 20  # of a corpus; the rest are counted
 
@@ -35,32 +36,58 @@ PROBLEMS_SHOWN = 20  # of a corpus; the rest are counted
 
 def caption(options: argparse.Namespace) -> int:
     """Caption an archive, or with --dry-run tell what that would do."""
-    config = _config(options)
+    config = config_of(options)
     if options.dry_run:
         from batch.preflight import describe
 
         print(describe(config))
         return COMPLETE
-    from batch.pipeline import run
+    from batch.run_log import is_alive
     from batch.show import table
 
-    summary = run(config)
+    try:
+        summary = _run(config)
+    except LockedError:
+        if options.quiet and is_alive(config.out):
+            return LOCKED
+        raise
     if options.show:
         print(table(config.out, options.show))
-    _tell_unlisted(summary.unlisted)
-    print(summary)
+    _tell_run(summary, quiet=options.quiet)
     if options.review:
         from batch.review_commands import write_review
 
-        print(write_review(config.out, config.features))
+        written = write_review(config.out, config.features)
+        if not options.quiet:
+            print(written)
     return summary.exit_code
+
+
+def _run(config: Config) -> "Summary":
+    """Run, and say of an error of the disk which run it was."""
+    from batch.pipeline import run
+
+    try:
+        return run(config)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise ArchiveError(f"the run to {config.out} failed: {error}") from error
+
+
+def _tell_run(summary: "Summary", *, quiet: bool) -> None:
+    if not quiet:
+        _tell_unlisted(summary.unlisted)
+        print(summary)
+    elif news := summary.news():
+        print(printable(news), file=sys.stderr)
 
 
 def features(options: argparse.Namespace) -> int:
     """Encode an archive's photos into the feature cache, and no more."""
     from batch.pipeline import encode_archive
 
-    summary = encode_archive(_config(options))
+    summary = encode_archive(config_of(options))
     _tell_unlisted(summary.unlisted)
     print(summary)
     return summary.exit_code
@@ -213,7 +240,8 @@ def import_features(options: argparse.Namespace) -> int:
     return COMPLETE
 
 
-def _config(options: argparse.Namespace) -> Config:
+def config_of(options: argparse.Namespace) -> Config:
+    """Give the run that is asked for."""
     archive, urls = _source(options)
     captioner, *others = captioner_folders(options.captioner)
     return Config(
@@ -232,6 +260,8 @@ def _config(options: argparse.Namespace) -> Config:
         urls=urls,
         urls_are_all=not getattr(options, "url", None),
         allow_private=getattr(options, "allow_private", False),
+        max_hours=getattr(options, "max_hours", None),
+        quiet=getattr(options, "quiet", False),
     )
 
 

@@ -2,18 +2,19 @@
 
 import json
 import os
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
 from batch.errors import ArchiveError
 
-_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PRETRAINED = os.path.join(_HOME, "models", "pretrained")
+HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PRETRAINED = os.path.join(HOME, "models", "pretrained")
 PRESETS = {
-    "attention": os.path.join(_HOME, "recipes", "flickr8k-en.json"),
-    "merge": os.path.join(_HOME, "recipes", "flickr8k-merge.json"),
+    "attention": os.path.join(HOME, "recipes", "flickr8k-en.json"),
+    "merge": os.path.join(HOME, "recipes", "flickr8k-merge.json"),
 }
 CAPTIONER = "flickr8k-en"
 OUTPUTS = "outputs"
@@ -39,6 +40,8 @@ class Config:
     urls: tuple[str, ...] | None = None  # photos to fetch; `archive` is then their list's path
     urls_are_all: bool = True  # what is not among the URLs is gone; not where they were only named
     allow_private: bool = False  # fetch from this machine and the local network too
+    max_hours: float | None = None  # then it stops at a shard's end, and the next run goes on
+    quiet: bool = False  # no bar on a terminal either
 
     @property
     def captioners(self) -> tuple[str, ...]:
@@ -54,6 +57,12 @@ class Config:
     def languages(self) -> tuple[str, ...]:
         """The languages that every photo is to have captions in, where there are several."""
         return tuple(map(language_of, self.captioners)) if self.others else ()
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What a run is asked, for its note and its log: URLs are counted, they are in the rows."""
+        found = asdict(self) | {"urls": None if self.urls is None else len(self.urls)}
+        return found | {name: os.path.abspath(found[name]) for name in ("out", "features")}
 
     def check(self, *, writes_out: bool = True) -> None:
         """Raise ArchiveError where results would land among the photos, or names mean nothing."""
@@ -72,6 +81,15 @@ class Config:
             raise ArchiveError(f"{self.archive!r} is not a folder; give DIR= the folder of photos")
         places = {"FEATURES": self.features} | ({"OUT": self.out} if writes_out else {})
         keep_out_of(self.archive, places)
+
+
+def version() -> str | None:
+    """Tell this program's version; None where its pyproject.toml is not there."""
+    try:
+        with open(os.path.join(HOME, "pyproject.toml"), "rb") as file:
+            return str(tomllib.load(file)["project"]["version"])
+    except (OSError, ValueError, LookupError):
+        return None
 
 
 def keep_out_of(photos: str, places: Mapping[str, str]) -> None:

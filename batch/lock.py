@@ -2,19 +2,42 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from batch.errors import LockedError
+
+_NAME = ".lock"
+_TRIES = 3  # a glance at the lock holds it for a moment
+_PAUSE = 0.05  # seconds
 
 
 @contextmanager
 def locked(folder: str) -> Iterator[None]:
     """Hold the folder for this run. Raises LockedError at once where another run holds it."""
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, ".lock"), "w", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LockedError(f"another run is writing to {folder}; wait for it to end") from error
+    with open(os.path.join(folder, _NAME), "w", encoding="ascii") as file:
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if not left:
+                    raise LockedError(
+                        f"another run is writing to {folder}; wait for it to end"
+                    ) from error
+                time.sleep(_PAUSE)
         yield
+
+
+def is_held(folder: str) -> bool:
+    """Tell whether a run holds the folder; nothing is written."""
+    try:
+        with open(os.path.join(folder, _NAME), "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

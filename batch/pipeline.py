@@ -1,10 +1,11 @@
 """The run, on one screen: scan, load, encode, caption, write."""
 
+import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -14,7 +15,9 @@ from batch.lock import locked
 from batch.plan import Plan, all_gone, beside_others, carried, gone_from, make_plan, settle_absent
 from batch.quiet import start_tensorflow
 from batch.results import Previous, Results
+from batch.run_log import tell
 from batch.scan import Photo, scan
+from batch.stopping import stopping
 from batch.summary import Summary
 from batch.urls import Limits, absent_from, url_photos
 from manifests.record import Record, languages_of
@@ -26,28 +29,32 @@ if TYPE_CHECKING:
 def run(config: Config) -> Summary:
     """Caption an archive and write its manifest; a rerun does only what is new or changed.
 
-    A photo that cannot be read is a row with a status. Raises ArchiveError, LockedError,
-    ManifestError or CheckpointError where the run as a whole cannot be.
+    A photo that cannot be read is a row with a status. When `max_hours` are over it stops at a
+    shard's end, and a first SIGINT or SIGTERM lets it end the shard in work, too: the next run goes
+    on. Raises ArchiveError, LockedError, ManifestError or CheckpointError where the run as a whole
+    cannot be.
     """
     config.check()
     with locked(config.out):
         results = Results(config.out, config.archive)
-        summary = Summary(config.archive, os.path.join(config.out, "captions.csv"))
+        summary = Summary(
+            config.archive, os.path.join(config.out, "captions.csv"), asked=config.asked
+        )
         results.claim(moved=config.moved)
         with results.noted(summary):
             previous = results.read()
             plan = plan_run(config, previous, summary)
             summary.note_others(plan.kept, config.captioner_name)
-            settle = settler(config, plan, previous)
-            new = []
-            for shard in progress(caption_shards(plan, config), len(plan.todo), "captioning"):
-                records = [settle(record) for record in shard.records]
-                results.keep(records)
-                new += records
-                summary.captioned += shard.captioned
-                summary.passed_over += shard.passed_over
-                summary.encoded += shard.encoded
+            summary.to_do = previous.unfinished + len(plan.todo)
+            results.note(summary)
+            new = caption_photos(config, plan, previous, results, summary)
             there = [*plan.kept, *new]
+            summary.note_failed(there, previous.failed)
+            if len(new) < len(plan.todo):
+                summary.waiting = len(plan.todo) - len(new)
+                summary.count(new, plan.kept, ())
+                summary.set_aside = results.commit_unfinished()
+                return summary
             absent, summary.moved = settle_absent(
                 plan.absent, there, previous.committed, gone(config)
             )
@@ -60,6 +67,37 @@ def run(config: Config) -> Summary:
             summary.count(new, plan.kept, absent)
             summary.set_aside = results.commit([*there, *absent])
     return summary
+
+
+def caption_photos(
+    config: Config, plan: Plan, previous: Previous, results: Results, summary: Summary
+) -> list[Record]:
+    """Caption what is to do, and keep it shard by shard, until it is done or it is time to stop."""
+    settle = settler(config, plan, previous)
+    shards = caption_shards(plan, config)
+    new: list[Record] = []
+    with stopping(config.max_hours, summary.started) as stop:
+        for shard in progress(shards, len(plan.todo), "captioning", quiet=config.quiet):
+            records = [settle(record) for record in shard.records]
+            results.keep(records)
+            new += records
+            summary.captioned += shard.captioned
+            summary.passed_over += shard.passed_over
+            summary.encoded += shard.encoded
+            tell_shard(shard, records, previous)
+            if stop.is_due:
+                break
+    return new
+
+
+def tell_shard(shard: "Shard", records: Sequence[Record], previous: Previous) -> None:
+    """Add a shard to the run's log, and each of its photos that had not failed before."""
+    for record in records:
+        if record.failed and record.raw_path not in previous.failed:
+            found: dict[str, Any] = {"path": record.path, "status": record.status}
+            tell("photo failed", logging.WARNING, error=record.error, **found)
+    counts: dict[str, Any] = {"captioned": shard.captioned, "passed_over": shard.passed_over}
+    tell("shard kept", photos=len(records), encoded=shard.encoded, **counts)
 
 
 def settler(config: Config, plan: Plan, previous: Previous) -> Callable[[Record], Record]:
@@ -133,9 +171,8 @@ def gone(config: Config) -> Callable[[bytes], bool]:
 
 
 def caption_shards(plan: Plan, config: Config) -> "Iterator[Shard]":
-    """Caption what is to do; where nothing is, no model is loaded."""
-    if plan.todo:
-        yield from load_stage(config).caption_shards(plan.todo, plan.known)
+    """Load what captioning needs and give the shards; where nothing is to do, no model is."""
+    return load_stage(config).caption_shards(plan.todo, plan.known) if plan.todo else iter(())
 
 
 def load_stage(config: Config) -> "Stage":
@@ -146,9 +183,9 @@ def load_stage(config: Config) -> "Stage":
     return Stage.load(config.captioners, config.features, config.search)
 
 
-def progress(shards: "Iterator[Shard]", total: int, what: str) -> "Iterator[Shard]":
+def progress(shards: "Iterator[Shard]", total: int, what: str, *, quiet: bool) -> "Iterator[Shard]":
     """Show a bar with rate and time to go, on a terminal."""
-    with tqdm(total=total, desc=what, unit="photo", disable=None) as bar:
+    with tqdm(total=total, desc=what, unit="photo", disable=quiet or None) as bar:
         for shard in shards:
             yield shard
             bar.update(len(shard.records))

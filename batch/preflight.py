@@ -2,8 +2,8 @@
 
 import os
 from collections import Counter
-from pathlib import Path
 
+from batch.amounts import duration, gigabytes, size_of
 from batch.config import Config
 from batch.pipeline import plan_run
 from batch.plan import Plan
@@ -33,23 +33,14 @@ def describe(config: Config) -> str:
         f"not a scene before  {before['not_a_scene']:>10,}",
         f"failed before       {before['failed']:>10,}",
         f"new or changed      {len(plan.todo):>10,}",
-        f"cache now           {_size(config.features) / 1e9:>10,.2f} GB",
-        f"cache to add        {len(plan.todo) * CACHE_BYTES / 1e9:>10,.2f} GB at most",
-        f"time to expect      {_duration(len(plan.todo) / rate):>10} at most ({rate:.0f} photos/s)",
+        f"cache now           {gigabytes(size_of(config.features)):>13}",
+        f"cache to add        {gigabytes(len(plan.todo) * CACHE_BYTES):>13} at most",
+        f"time to expect      {duration(len(plan.todo) / rate):>10} at most ({rate:.0f} photos/s)",
     ]
     return "\n".join(lines + [f"cannot list         {folder}" for folder in summary.unlisted])
-
-
-def _size(folder: str) -> int:
-    return sum(path.stat().st_size for path in Path(folder).rglob("*.parquet"))
 
 
 def _formats(plan: Plan) -> list[str]:
     paths = [photo.relative for photo in plan.todo] + [row.path for row in plan.kept]
     counts = Counter(os.path.splitext(path)[1].lower().lstrip(".") for path in paths)
     return [f"  {name:<18}{count:>10,}" for name, count in sorted(counts.items())]
-
-
-def _duration(seconds: float) -> str:
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{max(1, minutes)} min" if seconds else "none"

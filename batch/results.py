@@ -3,26 +3,27 @@
 captions.parquet   the truth, one row a photo
 captions.csv       the same for a spreadsheet
 reviews/           what people have said (manifests/journal.py), and what the machine said before
-last_run.json      how the last run went
+last_run.json      how the last run went, or that it is still at it
+log.jsonl          what the last runs did (batch/run_log.py)
 .parts/            the rows of the shards that an unfinished run has done
 """
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from batch.captioned import manifest_in, with_languages
+from batch.captioned import manifest_in, photos_folder, with_languages
 from batch.embedded import follow_embedded
 from batch.errors import ArchiveError
 from batch.lock import locked
+from batch.run_note import noting, rate_of, read_note
 from batch.summary import Summary
-from manifests.attach import adopted, attach, moves
+from manifests.attach import adopted, attach, moves, place_of
 from manifests.csv_view import csv_sha256, write_csv
 from manifests.durable import remove_leftovers, sha256_file, write_json
 from manifests.errors import ManifestError
@@ -31,8 +32,6 @@ from manifests.journal import RUN, Entry, Journal
 from manifests.manifest import read_archive, read_records, write_records
 from manifests.record import Record, sort_key
 
-ENOUGH = 500  # photos; a run over a few is mostly start-up, and says little of its rate
-
 
 @dataclass(frozen=True)
 class Previous:
@@ -40,6 +39,8 @@ class Previous:
 
     rows: Sequence[Record]
     committed: Mapping[bytes, str | None]  # raw path -> photo identity, of the manifest alone
+    failed: frozenset[bytes]  # raw paths of the manifest's photos that could not be read
+    unfinished: int  # rows that an unfinished run has done since
 
 
 @contextmanager
@@ -69,10 +70,13 @@ class Results:
         self.csv = Path(out, "captions.csv")
         self.last_run = Path(out, "last_run.json")
         self._parts_root = Path(out, ".parts")
-        self._csv_hashes = list(self._note().get("csv_sha256") or [])  # of what we wrote ourselves
+        self._csv_hashes = list(
+            read_note(self.last_run).get("csv_sha256") or []
+        )  # of what we wrote ourselves
         self.journal = Journal(out)
         self.caught_up = False  # a killed run had left something to be shown
         self._committed: list[Record] = []
+        self._unfinished: dict[bytes, Record] = {}
         self._next_part = 0
 
     @cached_property
@@ -105,13 +109,14 @@ class Results:
         self.journal.read()
         self._committed = read_records(self.manifest) if self.manifest.exists() else []
         committed = {record.raw_path: record for record in self._committed}
-        rows = dict(committed)
         for part in self._shards():
             self._next_part = int(part.stem) + 1
-            rows |= {record.raw_path: record for record in read_records(part)}
+            self._unfinished |= {record.raw_path: record for record in read_records(part)}
         return Previous(
-            sorted(rows.values(), key=sort_key),
+            sorted((committed | self._unfinished).values(), key=sort_key),
             {raw_path: record.photo_id for raw_path, record in committed.items()},
+            frozenset(record.raw_path for record in self._committed if record.failed),
+            len(self._unfinished),
         )
 
     def read_committed(self) -> list[Record]:
@@ -126,6 +131,7 @@ class Results:
         """Keep the rows of a shard, so that an interrupted run need not do them again."""
         self.parts.mkdir(parents=True, exist_ok=True)
         write_records(self.parts / f"{self._next_part:06d}.parquet", records, self.archive)
+        self._unfinished |= {record.raw_path: record for record in records}
         self._next_part += 1
 
     def commit(self, records: Iterable[Record]) -> str | None:
@@ -136,6 +142,28 @@ class Results:
         """
         set_aside = self._write(self._with_reviews(sorted(records, key=sort_key)))
         shutil.rmtree(self._parts_root, ignore_errors=True)
+        return set_aside
+
+    def commit_unfinished(self) -> str | None:
+        """Add to the manifest what a run that stops early has found; do as `commit` otherwise.
+
+        Only photos of which nothing is known, by path or by identity, to the manifest or to people.
+        The others wait in a shard: what became of a photo that was changed or moved is told when
+        all have been seen, from what was known before the first of them.
+        """
+        heard = [*map(place_of, self._committed), *self.journal.read().heard]
+        paths = {place.raw_path for place in heard}
+        photo_ids = {place.photo_id for place in heard if place.photo_id}
+        new: list[Record] = []
+        others: list[Record] = []
+        for record in self._unfinished.values():
+            is_known = record.raw_path in paths or record.photo_id in photo_ids
+            (others if is_known else new).append(record)
+        set_aside = self._write(self._with_reviews(sorted([*self._committed, *new], key=sort_key)))
+        shutil.rmtree(self._parts_root, ignore_errors=True)
+        del self.parts  # they extend the new manifest
+        if others:
+            self.keep(others)
         return set_aside
 
     def catch_up(self, records: Sequence[Record]) -> None:
@@ -152,7 +180,7 @@ class Results:
         if parts.is_dir() and parts != self.parts:
             shutil.rmtree(self.parts, ignore_errors=True)
             parts.replace(self.parts)
-        write_json(self.last_run, self._note() | {"csv_sha256": self._csv_hashes})
+        write_json(self.last_run, read_note(self.last_run) | {"csv_sha256": self._csv_hashes})
         return set_aside
 
     def _write(self, ordered: list[Record]) -> str | None:
@@ -160,7 +188,7 @@ class Results:
         if not self._says(ordered):
             # Noted down beforehand: a run that is killed from here on must know its own CSV again.
             self._csv_hashes.append(csv_sha256(ordered))
-            write_json(self.last_run, self._note() | {"csv_sha256": self._csv_hashes})
+            write_json(self.last_run, read_note(self.last_run) | {"csv_sha256": self._csv_hashes})
             write_records(self.manifest, ordered, self.archive)
             set_aside = self._write_csv(ordered)
         return set_aside
@@ -199,7 +227,7 @@ class Results:
 
     @contextmanager
     def noted(self, summary: Summary) -> Iterator[None]:
-        """Write last_run.json when the block ends, however it ends.
+        """Write last_run.json when the block begins and ends, and the log, as `noting` does.
 
         What killed runs have left is cleared up first.
         """
@@ -207,23 +235,20 @@ class Results:
         for folder in (self.manifest.parent, self.parts):
             if folder.is_dir():
                 remove_leftovers(folder)
-        try:
+        with noting(self.last_run, summary, self.archive, self.note):
             yield
-        except BaseException as error:
-            summary.fail(error)
-            raise
-        finally:
-            write_json(self.last_run, summary.as_dict() | {"csv_sha256": self._csv_hashes})
+
+    def note(self, summary: Summary, **changes: Any) -> None:
+        """Write last_run.json."""
+        write_json(self.last_run, summary.as_dict() | changes | {"csv_sha256": self._csv_hashes})
 
     def rate(self) -> float | None:
-        """Photos a second of the last run, where it encoded enough of them to tell."""
-        note = self._note()
-        rate, encoded = note.get("photos_per_second"), note.get("encoded")
-        return float(rate) if rate and encoded and encoded >= ENOUGH else None
+        """Photos a second of the last run, where that tells something."""
+        return rate_of(read_note(self.last_run))
 
-    def _note(self) -> dict[str, Any]:
-        try:
-            note = json.loads(self.last_run.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return note if isinstance(note, dict) else {}
+    def photos_folder(self) -> str | None:
+        """Give the path of the archive that these rows are of, finished or not."""
+        for path in (self.manifest, *self._shards()):
+            with suppress(FileNotFoundError):
+                return photos_folder(path)
+        return None

@@ -2,15 +2,31 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
+from secrets import token_hex
 from typing import Any
 
 from manifests.record import Record, Status
 
 COMPLETE, FATAL, USAGE, WITH_FAILURES, LOCKED, INTERRUPTED = 0, 1, 2, 3, 75, 130
 """Exit codes: all captioned, the run failed, wrong arguments, some photos failed, and so on."""
+
+
+class Ending(StrEnum):
+    """What ended a run. One that was killed could not say."""
+
+    COMPLETE = "complete"
+    MAX_HOURS = "max_hours"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+def now() -> str:
+    """Give the time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass
@@ -29,12 +45,21 @@ class Summary:
     moved: int = 0
     missing: int = 0
     failed: Counter[str] = field(default_factory=Counter)
+    newly_failed: Counter[str] = field(default_factory=Counter)  # of them, since the manifest
+    first_failed: str | None = None  # the first of these, and why
     unlisted: list[str] = field(default_factory=list)  # folders that could not be listed
+    newly_unlisted: list[str] = field(default_factory=list)  # since the last run
     others: Counter[str] = field(default_factory=Counter)  # unchanged rows by captioners not asked
     set_aside: str | None = None  # where an edited CSV was kept
+    to_do: int | None = None  # photos to caption, with those that an unfinished run has done
+    waiting: int = 0  # of them, for the next run, since the time was over
     exit_code: int = COMPLETE
     error: str | None = None
-    started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    run: str = field(default_factory=lambda: token_hex(4))
+    started_at: str = field(default_factory=now)
+    ended_at: str | None = None
+    ended: Ending | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
     _start: float = field(default_factory=time.monotonic)
     _seconds: float | None = None
 
@@ -43,13 +68,20 @@ class Summary:
     ) -> None:
         """Count the rows of the manifest to be."""
         there = [*new, *kept]
-        self.photos = len(there)
+        self.photos = len(there) + self.waiting
         took_over = sum(record.status is Status.CAPTIONED for record in new) - self.captioned
         self.unchanged = sum(record.status is Status.CAPTIONED for record in kept) + took_over
         self.not_a_scene = sum(record.status is Status.NOT_A_SCENE for record in there)
         self.missing = sum(record.status is Status.MISSING for record in absent)
         self.failed = Counter(record.status.value for record in there if record.failed)
-        self._end()
+        self._count_done()
+
+    def note_failed(self, records: Iterable[Record], known: Collection[bytes]) -> None:
+        """Count the photos that failed, and were not known to, by their raw paths."""
+        for record in records:
+            if record.failed and record.raw_path not in known:
+                self.newly_failed[record.status.value] += 1
+                self.first_failed = self.first_failed or f"{record.path}: {record.error}"
 
     def note_others(self, kept: Iterable[Record], captioner: str) -> None:
         """Note which of the unchanged rows are another captioner's than the one asked for.
@@ -65,9 +97,9 @@ class Summary:
         self.photos = sum(statuses.values())
         self.failed = Counter({status: n for status, n in statuses.items() if status != "ok"})
         self.unchanged = self.photos - self.encoded - self.failed.total()
-        self._end()
+        self._count_done()
 
-    def _end(self) -> None:
+    def _count_done(self) -> None:
         self.exit_code = WITH_FAILURES if self.failed or self.unlisted else COMPLETE
         self._seconds = time.monotonic() - self._start
 
@@ -76,6 +108,17 @@ class Summary:
         interrupted = isinstance(error, KeyboardInterrupt)
         self.exit_code = INTERRUPTED if interrupted else FATAL
         self.error = "interrupted" if interrupted else f"{type(error).__name__}: {error}"
+        self.ended = Ending.INTERRUPTED if interrupted else Ending.FAILED
+
+    def end(self) -> None:
+        """Note that the run is over."""
+        self.ended_at = now()
+        self.ended = self.ended or (Ending.MAX_HOURS if self.waiting else Ending.COMPLETE)
+
+    @property
+    def started(self) -> float:
+        """When the run began, as time.monotonic() has it."""
+        return self._start
 
     @property
     def seconds(self) -> float:
@@ -94,21 +137,36 @@ class Summary:
         return self.done / max(self.seconds, 1e-3)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give everything, for last_run.json."""
+        """Give everything, for last_run.json; a run that goes on has no exit code yet."""
         found = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return found | {
+            "exit_code": self.exit_code if self.ended_at else None,
             "failed": dict(self.failed),
+            "newly_failed": dict(self.newly_failed),
             "others": dict(self.others),
             "seconds": round(self.seconds, 2),
             "photos_per_second": round(self.photos_per_second, 2),
         }
 
+    def news(self) -> str:
+        """Say what a person should know who has read of the runs before; empty where all is well.
+
+        Not what failed then too: nobody reads every morning that the same three photos are bad.
+        """
+        parts = []
+        if self.newly_failed:
+            first = f"the first: {self.first_failed}"
+            parts.append(f"{_kinds(self.newly_failed)} that had not before, {first}")
+        parts += [f"cannot list the folder {folder}" for folder in self.newly_unlisted]
+        return f"{self.result}: {'; '.join(parts)}" if parts else ""
+
     def __str__(self) -> str:
         parts = [f"{self.photos:,} photos", self._work()]
         parts += [f"{n:,} {what}" for n, what in self._others() if n]
         if self.failed:
-            kinds = ", ".join(f"{n:,} {status}" for status, n in sorted(self.failed.items()))
-            parts.append(f"{self.failed.total():,} failed ({kinds})")
+            parts.append(_kinds(self.failed))
+        if self.waiting:
+            parts.append(f"stopped since its time was over: {self.waiting:,} wait for the next run")
         if self.others:
             names = ", ".join(sorted(self.others))
             parts.append(
@@ -135,3 +193,8 @@ class Summary:
             (self.missing, "missing"),
             (len(self.unlisted), "folders that cannot be listed"),
         ]
+
+
+def _kinds(failed: Counter[str]) -> str:
+    kinds = ", ".join(f"{n:,} {status}" for status, n in sorted(failed.items()))
+    return f"{failed.total():,} failed ({kinds})"

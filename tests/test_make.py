@@ -27,7 +27,7 @@ NAMES = "DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CA
 NAMES += " TRAIN_LIST DEV_LIST DEV_CAPTIONS STRICT PRESET ENCODER DRY_RUN SHOW RETRY_FAILED MOVED"
 NAMES += " ALLOW_PRIVATE PHOTO MODEL GLOVE FROM DESCRIPTIONS TEMPERATURE SEED"
 NAMES += " LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW UNGROUPED"
-NAMES += " BESIDE MACHINE REPLACE EMBED ATTENTION MAKEFLAGS MAKELEVEL MFLAGS"
+NAMES += " MAX_HOURS BESIDE MACHINE REPLACE EMBED ATTENTION MAKEFLAGS MAKELEVEL MFLAGS"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NAMES.split()}
 
 pytestmark = pytest.mark.slow
@@ -141,6 +141,36 @@ def test_a_review_goes_its_whole_way_whatever_the_names(home, captioner, tmp_pat
     assert make(home, "gallery", ATTENTION="0", **folder).returncode == 0
     assert make(home, "undo-merge", **folder).stdout.startswith("undone: 1 decisions")
     assert not list(home.rglob("pwned"))
+
+
+def test_what_cron_is_given_captions_that_folder_and_status_tells_of_it(home, captioner, tmp_path):
+    name = 'it\'s 100% \\% "of" $HOME `touch pwned` & 개'
+    draw(tmp_path / name / "a.png")
+    draw(tmp_path / name / "b.png", 1)
+    settings = {"DIR": str(tmp_path / name), "CAPTIONER": captioner, "EXCLUDE": "b*"}
+    settings["FEATURES"] = str(tmp_path / "features")
+    found = make(home, "cron", MAX_HOURS="1.5", **settings)
+    assert (found.returncode, found.stderr) == (0, "")
+    line = next(each for each in found.stdout.splitlines() if not each.startswith("#"))
+    assert " --max-hours=1.5 " in line
+    command = line.split(" ", 5)[5].replace("\\%", "%")  # as cron does
+    run = ["/bin/sh", "-c", command]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    night = subprocess.run(run, cwd="/", env=environment, capture_output=True, check=False)
+    assert (night.returncode, night.stdout, night.stderr) == (0, b"", b"")
+    (row,) = read_records(home / "outputs" / name / "captions.parquet")
+    assert row.path == "a.png"
+    told = make(home, "status", DIR=str(tmp_path / name))
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "complete after" in told.stdout
+    assert "waiting     nothing" in told.stdout
+    assert make(home, "status", OUT=f"outputs/{name}").stdout.startswith("results ")
+    assert not list(home.rglob("pwned"))
+
+
+@pytest.mark.parametrize("goal", ["cron", "status"])
+def test_a_night_needs_a_folder(home, goal):
+    assert make(home, goal).returncode == 2
 
 
 @pytest.mark.parametrize(("goal", "name"), [("attention", "PHOTO"), ("page", "OUT")])

@@ -2,6 +2,10 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -156,6 +160,43 @@ class Archive:
         names = ("captions.parquet", "captions.csv")
         parquet, table = ((self.out / name).read_bytes() for name in names)
         return parquet, table
+
+
+_SLOW_RUN = """
+import sys, time
+from batch.quiet import start_tensorflow
+start_tensorflow()
+import batch.caption, batch.encode
+from batch.__main__ import main
+from tests.batch.archives import FakeEncoder, StubCaptioner
+
+class Slow(FakeEncoder):
+    def predict_on_batch(self, pixels):
+        print("encoding", flush=True)
+        time.sleep(0.2)
+        return super().predict_on_batch(pixels)
+
+batch.encode.CHUNK = batch.caption.SHARD_PHOTOS = 2
+batch.caption.load_encoder = lambda folder, bfloat16: Slow()
+batch.caption.Captioner.load = StubCaptioner().loaded
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def slow_run(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    """Start the program over stand-ins: shards of two photos, a fifth of a second each.
+
+    It prints `encoding` for each shard that it begins.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", _SLOW_RUN, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environment,
+        # a shell may have told its background jobs to ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def state_of(folder: Path) -> dict[str, tuple[object, ...]]:

@@ -18,9 +18,10 @@ from batch.config import Config
 from batch.lock import locked
 from batch.pipeline import run
 from manifests.manifest import read_records
-from tests.batch.archives import draw, state_of
+from tests.batch.archives import draw, slow_run, state_of
 
 ROOT = Path(__file__).parents[2]
+STOPPING = "stopping at the end of this shard, in a minute at most; Ctrl-C again stops at once\n"
 COMMANDS = [command.__name__.replace("_", "-") for command in batch.__main__.COMMANDS]
 
 
@@ -93,6 +94,10 @@ WRONG = {
     "a limit of nothing": ["caption", "--limit", "0", "photos"],
     "a negative limit": ["caption", "--limit=-1", "photos"],
     "a limit that is no number": ["caption", "--limit", "many", "photos"],
+    "no time": ["caption", "--max-hours", "0", "photos"],
+    "no end of time": ["caption", "--max-hours", "inf", "photos"],
+    "a time that is no number": ["caption", "--max-hours", "nan", "photos"],
+    "a dry timer": ["cron", "--dry-run", "photos"],
     "no beams": ["caption", "--num-beams", "0", "photos"],
     "another word for what exists": ["caption", "--existing", "replace", "photos"],
     "captions without a corpus": ["train", "--out", "x"],
@@ -128,7 +133,7 @@ def test_options_reach_the_run(monkeypatch, tmp_path, archive, capsys):
     monkeypatch.setattr(batch.pipeline, "run", note)
     options = ["--include", "*.jpg", "--include", "2019/*", "--exclude", "x", "--limit", "3"]
     options += ["--existing", "overwrite", "--retry-failed", "--moved"]
-    options += ["--num-beams", "2", "--max-length", "9"]
+    options += ["--num-beams", "2", "--max-length", "9", "--max-hours", "0.5", "--quiet"]
     main(asked(archive, *options))
     main(["caption", "somewhere/photos"])
     assert seen[0] == archive.config(
@@ -139,6 +144,8 @@ def test_options_reach_the_run(monkeypatch, tmp_path, archive, capsys):
         retry_failed=True,
         moved=True,
         search={"num_beams": 2, "max_length": 9},
+        max_hours=0.5,
+        quiet=True,
     )
     assert seen[1] == Config(
         "somewhere/photos", "outputs/photos", "outputs/features", seen[1].captioner
@@ -236,11 +243,29 @@ def test_a_corpus_that_cannot_be_read_exits_1_with_one_plain_line(command, tmp_p
     assert re.fullmatch(r"error: .*nothing.*\n", capsys.readouterr().err)
 
 
-def test_a_fault_of_the_program_keeps_its_traceback(album, monkeypatch):
+def test_a_fault_of_the_program_is_one_line_and_its_traceback_is_in_the_log(
+    album, monkeypatch, capsys
+):
+    monkeypatch.setattr(batch.results.Results, "keep", lambda *_: 1 / 0)
+    assert main(asked(album)) == 1
+    said = capsys.readouterr().err
+    log = album.out / "log.jsonl"
+    why = f"ZeroDivisionError: division by zero (a fault of this program; more is in {log})"
+    assert said == f"error: {why}\n"
+    assert album.last_run["error"] == "ZeroDivisionError: division by zero"
+    assert "in caption_photos" in log.read_text()
+
+
+def test_a_fault_of_the_program_keeps_its_traceback_where_no_log_tells_of_it(album, monkeypatch):
     def fail(config):
         raise ZeroDivisionError
 
     monkeypatch.setattr(batch.pipeline, "run", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(asked(album))
+    monkeypatch.undo()
+    (album.out / "log.jsonl").mkdir(parents=True)  # cannot be written
+    monkeypatch.setattr(batch.results.Results, "read", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(asked(album))
 
@@ -254,7 +279,7 @@ def test_a_held_folder_exits_75(album, capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_run_with_130_and_says_how_to_go_on(album, monkeypatch, capsys, number):
+def test_a_signal_ends_a_run_with_130_and_says_how_to_go_on(album, monkeypatch, capfd, number):
     # Shells start background jobs with SIGINT ignored, and so would this test be.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     keep = batch.results.Results.keep
@@ -265,30 +290,9 @@ def test_a_signal_ends_a_run_with_130_and_says_how_to_go_on(album, monkeypatch, 
 
     monkeypatch.setattr(batch.results.Results, "keep", keep_and_signal)
     assert main(asked(album)) == 130
-    said = capsys.readouterr()
-    assert said.err == "interrupted; the same command goes on from here\n"
+    said = capfd.readouterr()
+    assert said.err == f"{STOPPING}interrupted; the same command goes on from here\n"
     assert album.last_run["exit_code"] == 130
-
-
-SLOW_RUN = """
-import sys, time
-from batch.quiet import start_tensorflow
-start_tensorflow()
-import batch.caption, batch.encode
-from batch.__main__ import main
-from tests.batch.archives import FakeEncoder, StubCaptioner
-
-class Slow(FakeEncoder):
-    def predict_on_batch(self, pixels):
-        print("encoding", flush=True)
-        time.sleep(0.2)
-        return super().predict_on_batch(pixels)
-
-batch.encode.CHUNK = batch.caption.SHARD_PHOTOS = 2
-batch.caption.load_encoder = lambda folder, bfloat16: Slow()
-batch.caption.Captioner.load = StubCaptioner().loaded
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 @pytest.mark.slow
@@ -297,21 +301,13 @@ def test_a_process_that_is_told_to_stop_stops_soon_and_goes_on_later(
     archive, stub_captioner, number
 ):
     archive.draw(*(f"{number:03}.png" for number in range(200)))
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW_RUN, *asked(archive)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        # a shell may have told its background jobs to ignore Ctrl-C
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    process = slow_run(*asked(archive))
     for _ in range(3):
         assert process.stdout.readline() == "encoding\n"
     process.send_signal(number)
     _, said = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert said == "interrupted; the same command goes on from here\n"
+    assert said == f"{STOPPING}interrupted; the same command goes on from here\n"
     assert archive.last_run["error"] == "interrupted"
     summary = run(archive.config())
     assert summary.exit_code == 0

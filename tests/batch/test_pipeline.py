@@ -216,7 +216,9 @@ CHANGES = st.tuples(
     st.sampled_from(NAMES),
 )
 STEPS = st.lists(
-    st.tuples(st.lists(CHANGES, max_size=5), st.integers(0, 2)), min_size=1, max_size=3
+    st.tuples(st.lists(CHANGES, max_size=5), st.integers(0, 2), st.integers(0, 2)),
+    min_size=1,
+    max_size=3,
 )
 
 
@@ -248,19 +250,21 @@ def change(root: Path, what: str, one: Path, other: Path, seed: int) -> None:
 def test_whatever_became_of_photos_captions_belong_to_bytes_and_reruns_end_alike(
     tmp_path_factory, captioner_folder, stub_captioner, steps
 ):
-    """Two runs over the same photos: one is interrupted now and then, the other one never is."""
+    """Two runs over the same photos: one is interrupted or stopped now and then, one never is."""
     home = tmp_path_factory.mktemp("property")
     ours = Archive(home / "photos", home / "out", home / "features", captioner_folder)
     theirs = Archive(home / "unused", home / "out2", home / "features2", captioner_folder)
     theirs.root = ours.root
     ours.draw(*NAMES[:5])
-    for step, (changes, interruptions) in enumerate(steps):
+    for step, (changes, interruptions, nights) in enumerate(steps):
         for number, (what, one, other) in enumerate(changes):
             change(ours.root, what, ours.root / one, ours.root / other, 1000 * step + number)
         for shard in range(interruptions):
             with pytest.MonkeyPatch.context() as broken, suppress(KeyboardInterrupt):
                 interrupt_after(broken, 1 + shard)
                 run(ours.config())
+        for _ in range(nights):
+            run(ours.config(max_hours=1e-9))
         run(ours.config())
         run(theirs.config())
         assert_true(ours)

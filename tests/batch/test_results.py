@@ -186,10 +186,10 @@ def test_a_note_that_cannot_be_read_counts_as_none_and_no_edit_is_lost(results, 
 
 
 def test_the_note_is_written_however_the_run_ends(results, tmp_path):
-    for error in (KeyboardInterrupt(), ValueError("it broke")):
+    for error in (KeyboardInterrupt(), OSError("it broke")):
         summary = Summary("photos", "out")
         with pytest.raises(type(error)), results().noted(summary):
             raise error
         assert (tmp_path / "out" / "last_run.json").exists()
         (tmp_path / "out" / "last_run.json").unlink()
-    assert (summary.exit_code, summary.error) == (1, "ValueError: it broke")
+    assert (summary.exit_code, summary.error) == (1, "OSError: it broke")
