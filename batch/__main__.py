@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from batch import commands, exchange_commands, review_arguments, review_commands
+from batch.cache_limit import cache_size
 from batch.config import CAPTIONER, FEATURES, OUTPUTS, PRESETS
 from batch.errors import ArchiveError, LockedError
 from batch.review_arguments import whole_number
@@ -99,6 +100,8 @@ def _add_archive(parser: Any) -> None:
         help="no photos or folders like this",
     )
     add("--limit", type=whole_number, metavar="N", help="only the first N photos")
+    text = "keep the feature cache under a size: what was used longest ago goes"
+    add("--cache-limit", type=cache_size, metavar="50GB", help=text)
 
 
 def _add_caption(parser: Any) -> None:

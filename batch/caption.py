@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from batch.cache_limit import CacheLimit
 from batch.device import has_bfloat16
 from batch.encode import Encode, encode_photos, load_and_encode
 from batch.errors import ArchiveError
@@ -53,10 +54,17 @@ class Stage:
     scene: SceneHead | None = None
 
     @classmethod
-    def load(cls, folders: Sequence[str], features: str, search: Mapping[str, Any]) -> "Stage":
+    def load(
+        cls,
+        folders: Sequence[str],
+        features: str,
+        search: Mapping[str, Any],
+        cache_limit: int | None = None,
+    ) -> "Stage":
         """Load captioners, the encoder that they share, and the cache of that encoder's features.
 
-        folders: the captioners'; features: the root of the caches; search: settings to change.
+        folders: the captioners'; features: the root of the caches, which may take `cache_limit`
+        bytes; search: settings to change.
         Raises CheckpointError where a folder is not whole, ArchiveError where captioners do not go
         together.
         """
@@ -66,6 +74,7 @@ class Stage:
         kinds = {captioner.config.architecture for captioner in loaded}
         kind = kinds.pop() if len(kinds) == 1 else "attention"
         cache = open_cache(features, encoder, kind)
+        cache.limit = CacheLimit(features, cache_limit) if cache_limit else None
         signed = dict(zip(map(captioner_signature, folders), loaded, strict=True))
         return cls(cache, encode_with(folders[0]), signed, SceneHead.load(folders[0], encoder))
 

@@ -2,8 +2,9 @@
 
 Parquet shards under `<cache>/<encoder fingerprint>/`, one row a photo: its identity (the SHA-256 of
 its bytes) and its 8x8x2048 features as float16, stored channel by channel, since neighbouring cells
-resemble each other and compress best side by side. A shard is named after the photos in it and
-written once; look-ups read the identity column alone.
+resemble each other and compress best side by side. A shard is named after the photos in it and after
+its own bytes, `<digest of the identities>-<digest of the file>.parquet` (before version 0.5 without
+the latter), and written once; look-ups read the identity column alone.
 
 Vectors, the mean over a grid, are in `<cache>/<encoder fingerprint>-pooled/`, in the same form but
 2048 float16: as training rounds the means of grids too. They were imported, or kept by the look for
@@ -12,9 +13,10 @@ one vector look there, and only for photos whose grid is not kept.
 """
 
 import hashlib
+import io
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,11 +24,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from batch.cache_limit import CacheLimit
 from manifests.durable import atomic_write, remove_leftovers
 
 SHAPE = (8, 8, 2048)
 POOLED = (2048,)
-SHARD_PHOTOS = 256  # 18 MiB a shard, 64 MiB while it is written
+SHARD_PHOTOS = 256  # 18 MiB a shard, 82 MiB while it is written
+ENDING = ".parquet"
+DAMAGED = ".damaged"  # behind the name of a shard that is out of the way
 _ROWS_A_GROUP = 8  # read together when one is asked for
 _POOLED_ENDING = "-pooled"
 _A_DAY = 86_400.0  # seconds
@@ -39,12 +44,14 @@ class FeatureCache:
     def __init__(self, folder: str, shape: tuple[int, ...] = SHAPE) -> None:
         self.folder = folder
         self.shape = shape
+        self.limit: CacheLimit | None = None
         self._places: dict[str, tuple[str, int]] = {}  # photo_id -> shard, row
+        self._asked: dict[str, set[str]] = defaultdict(set)  # shard -> photos still to be read
         self._open: tuple[str, pq.ParquetFile] | None = None
         os.makedirs(folder, exist_ok=True)
         remove_leftovers(Path(folder), older_than=_A_DAY)  # other runs may be writing here too
         for name in sorted(os.listdir(folder)):
-            if name.endswith(".parquet") and not name.startswith("."):
+            if is_shard(name):
                 self._index(name)
 
     def _index(self, name: str) -> None:
@@ -59,14 +66,17 @@ class FeatureCache:
             self._places.setdefault(photo_id, (name, row))
 
     def __contains__(self, photo_id: object) -> bool:
-        return photo_id in self._places
+        place = self._places.get(photo_id) if isinstance(photo_id, str) else None
+        if place and self.limit and isinstance(photo_id, str):
+            self._asked[place[0]].add(photo_id)
+        return place is not None
 
     def __len__(self) -> int:
         return len(self._places)
 
     def in_order(self, photo_ids: Iterable[str]) -> list[str]:
         """Sort those photos that are here as they are kept, so that each row is read but once."""
-        here = (photo_id for photo_id in photo_ids if photo_id in self)
+        here = (photo_id for photo_id in photo_ids if photo_id in self._places)
         return sorted(here, key=lambda photo_id: self._places.get(photo_id, ("", 0)))
 
     def write(self, features: Mapping[str, np.ndarray]) -> None:
@@ -74,21 +84,15 @@ class FeatureCache:
         new = sorted(photo_id for photo_id in features if photo_id not in self)
         if not new:
             return
-        schema = _schema(self.shape)
+        schema = schema_of(self.shape)
         blobs = [_pack(features[photo_id]) for photo_id in new]
         table = pa.Table.from_arrays(
             [pa.array(new), pa.array(blobs, schema.field(1).type)], schema=schema
         )
-        name = hashlib.sha256("".join(new).encode()).hexdigest()[:16] + ".parquet"
-        with atomic_write(Path(self.folder, name)) as file:
-            pq.write_table(
-                table,
-                file,
-                compression="zstd",
-                use_dictionary=False,
-                row_group_size=_ROWS_A_GROUP,
-                write_page_checksum=True,
-            )
+        data = shard_bytes(table)
+        if self.limit:
+            self._forget(self.limit.make_room(len(data), self._is_needed))
+        name = write_shard(self.folder, new, data)
         self._places |= {photo_id: (name, row) for row, photo_id in enumerate(new)}
 
     def read(self, photo_ids: Iterable[str]) -> dict[str, np.ndarray]:
@@ -98,6 +102,7 @@ class FeatureCache:
         for photo_id in photo_ids:
             if photo_id in self._places:
                 name, row = self._places[photo_id]
+                self._asked[name].discard(photo_id)
                 wanted[name][row // _ROWS_A_GROUP].append(photo_id)
         for name, groups in wanted.items():
             try:
@@ -123,17 +128,33 @@ class FeatureCache:
         A damaged one goes out of the way under another name; one that the disk did not give, which
         an errno tells, may be whole and stays.
         """
-        kept = {photo_id: place for photo_id, place in self._places.items() if place[0] != name}
-        self._places, self._open = kept, None
+        self._forget({os.path.join(self.folder, name)})
         if getattr(error, "errno", None) is None:
             path = os.path.join(self.folder, name)
             with suppress(OSError):
-                os.replace(path, f"{path}.damaged")
+                os.replace(path, path + DAMAGED)
+
+    def _forget(self, paths: Container[str]) -> None:
+        """Forget shards that are no longer there."""
+        names = {name for name, _ in self._places.values()}
+        gone = {name for name in names if os.path.join(self.folder, name) in paths}
+        if gone:
+            self._open = None
+            self._places = {
+                photo_id: place for photo_id, place in self._places.items() if place[0] not in gone
+            }
+
+    def _is_needed(self, path: str) -> bool:
+        """Tell whether this run has found photos in a shard that it has not read yet."""
+        folder, name = os.path.split(path)
+        return folder == self.folder and bool(self._asked.get(name))
 
     def _shard(self, name: str) -> pq.ParquetFile:
         if self._open is None or self._open[0] != name:
             path = os.path.join(self.folder, name)
             self._open = name, pq.ParquetFile(path, page_checksum_verification=True)
+            with suppress(OSError):  # a cache that may only be read
+                os.utime(path)  # its time is that of its last use: see batch/cache_limit.py
         return self._open[1]
 
 
@@ -177,7 +198,46 @@ def open_cache(root: str, fingerprint: str, architecture: str) -> FeatureCache:
     return FeatureCache(folder)
 
 
-def _schema(shape: tuple[int, ...]) -> pa.Schema:
+def is_shard(name: str) -> bool:
+    """Tell the name of a shard from those of other files."""
+    return name.endswith(ENDING) and not name.startswith(".")
+
+
+def shape_in(folder: str) -> tuple[int, ...]:
+    """Give the shape of the features that a cache's folder holds."""
+    return POOLED if folder.endswith(_POOLED_ENDING) else SHAPE
+
+
+def shard_bytes(table: pa.Table) -> bytes:
+    """Give the file of a shard; equal tables give equal bytes."""
+    sink = io.BytesIO()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        use_dictionary=False,
+        row_group_size=_ROWS_A_GROUP,
+        write_page_checksum=True,
+    )
+    return sink.getvalue()
+
+
+def shard_name(photo_ids: Iterable[str], data: bytes) -> str:
+    """Name a shard by its photos, and by its own bytes: so that a flipped bit anywhere is told."""
+    photos = hashlib.sha256("".join(photo_ids).encode()).hexdigest()[:16]
+    return f"{photos}-{hashlib.sha256(data).hexdigest()[:16]}{ENDING}"
+
+
+def write_shard(folder: str, photo_ids: Iterable[str], data: bytes) -> str:
+    """Write a shard under its name, which is returned."""
+    name = shard_name(photo_ids, data)
+    with atomic_write(Path(folder, name)) as file:
+        file.write(data)
+    return name
+
+
+def schema_of(shape: tuple[int, ...]) -> pa.Schema:
+    """Give the columns of a shard of features of this shape."""
     layout = "x".join(map(str, (shape[-1], *shape[:-1])))
     return pa.schema(
         [("photo_id", pa.string()), ("features", pa.binary(2 * int(np.prod(shape))))],

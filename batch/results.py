@@ -3,7 +3,8 @@
 captions.parquet   the truth, one row a photo
 captions.csv       the same for a spreadsheet
 reviews/           what people have said (manifests/journal.py), and what the machine said before
-last_run.json      how the last run went
+last_run.json      how the last run went, and the SHA-256 of the files above
+.captions-copy.parquet  the manifest once more, written first: `make verify REPAIR=1` goes back to it
 .parts/            the rows of the shards that an unfinished run has done
 """
 
@@ -24,13 +25,15 @@ from batch.lock import locked
 from batch.summary import Summary
 from manifests.attach import adopted, attach, moves
 from manifests.csv_view import csv_sha256, write_csv
-from manifests.durable import remove_leftovers, sha256_file, write_json
+from manifests.durable import copy_file, remove_leftovers, sha256_file, write_json
 from manifests.errors import ManifestError
 from manifests.formers import keep_formers
 from manifests.journal import RUN, Entry, Journal
 from manifests.manifest import read_archive, read_records, write_records
 from manifests.record import Record, sort_key
+from manifests.seal import sealed
 
+COPY = ".captions-copy.parquet"
 ENOUGH = 500  # photos; a run over a few is mostly start-up, and says little of its rate
 
 
@@ -66,10 +69,12 @@ class Results:
     def __init__(self, out: str, archive: str) -> None:
         self.archive = os.fsencode(os.path.realpath(archive)).decode("utf-8", "backslashreplace")
         self.manifest = Path(out, "captions.parquet")
+        self.copy = Path(out, COPY)
         self.csv = Path(out, "captions.csv")
         self.last_run = Path(out, "last_run.json")
         self._parts_root = Path(out, ".parts")
         self._csv_hashes = list(self._note().get("csv_sha256") or [])  # of what we wrote ourselves
+        self._manifest_hash = self._note().get("manifest_sha256")
         self.journal = Journal(out)
         self.caught_up = False  # a killed run had left something to be shown
         self._committed: list[Record] = []
@@ -152,7 +157,7 @@ class Results:
         if parts.is_dir() and parts != self.parts:
             shutil.rmtree(self.parts, ignore_errors=True)
             parts.replace(self.parts)
-        write_json(self.last_run, self._note() | {"csv_sha256": self._csv_hashes})
+        self._write_note(self._note())
         return set_aside
 
     def _write(self, ordered: list[Record]) -> str | None:
@@ -160,8 +165,10 @@ class Results:
         if not self._says(ordered):
             # Noted down beforehand: a run that is killed from here on must know its own CSV again.
             self._csv_hashes.append(csv_sha256(ordered))
-            write_json(self.last_run, self._note() | {"csv_sha256": self._csv_hashes})
-            write_records(self.manifest, ordered, self.archive)
+            self._manifest_hash = None  # not known while it is written
+            self._write_note(self._note())
+            self._manifest_hash = write_records(self.copy, ordered, self.archive)
+            copy_file(self.copy, self.manifest)
             set_aside = self._write_csv(ordered)
         return set_aside
 
@@ -184,7 +191,7 @@ class Results:
 
     def _says(self, ordered: list[Record]) -> bool:
         """Tell whether both views are there and hold these rows already."""
-        there = self.manifest.exists() and self.csv.exists()
+        there = all(path.exists() for path in (self.manifest, self.copy, self.csv))
         there = there and len(self._csv_hashes) == 1  # more: a run stopped before it wrote the CSV
         return there and ordered == self._committed and read_archive(self.manifest) == self.archive
 
@@ -210,13 +217,17 @@ class Results:
             summary.fail(error)
             raise
         finally:
-            write_json(self.last_run, summary.as_dict() | {"csv_sha256": self._csv_hashes})
+            self._write_note(summary.as_dict())
 
     def rate(self) -> float | None:
         """Photos a second of the last run, where it encoded enough of them to tell."""
         note = self._note()
         rate, encoded = note.get("photos_per_second"), note.get("encoded")
         return float(rate) if rate and encoded and encoded >= ENOUGH else None
+
+    def _write_note(self, note: Mapping[str, Any]) -> None:
+        hashes = {"csv_sha256": self._csv_hashes, "manifest_sha256": self._manifest_hash}
+        write_json(self.last_run, sealed({**note, **hashes}))
 
     def _note(self) -> dict[str, Any]:
         try:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,6 +44,12 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file to `path`, which it replaces when it is whole."""
+    with source.open("rb") as read, atomic_write(path) as written:
+        shutil.copyfileobj(read, written, 1 << 20)
 
 
 def write_json(path: Path, obj: Any) -> None:
