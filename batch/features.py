@@ -16,16 +16,19 @@ import hashlib
 import io
 import os
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch.cache_limit import CacheLimit
 from manifests.durable import atomic_write, remove_leftovers
+
+if TYPE_CHECKING:
+    from batch.cache_limit import CacheLimit
 
 SHAPE = (8, 8, 2048)
 POOLED = (2048,)
@@ -134,8 +137,10 @@ class FeatureCache:
             with suppress(OSError):
                 os.replace(path, path + DAMAGED)
 
-    def _forget(self, paths: Container[str]) -> None:
+    def _forget(self, paths: Collection[str]) -> None:
         """Forget shards that are no longer there."""
+        if not paths:
+            return
         names = {name for name, _ in self._places.values()}
         gone = {name for name in names if os.path.join(self.folder, name) in paths}
         if gone:

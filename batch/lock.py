@@ -18,3 +18,15 @@ def locked(folder: str) -> Iterator[None]:
         except BlockingIOError as error:
             raise LockedError(f"another run is writing to {folder}; wait for it to end") from error
         yield
+
+
+def is_locked(folder: str) -> bool:
+    """Tell whether a run holds the folder now; nothing is written."""
+    try:
+        with open(os.path.join(folder, ".lock"), "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # for an instant
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

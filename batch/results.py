@@ -1,10 +1,9 @@
 """The results' folder: the manifest, its CSV view, the note on the last run, and the shards so far.
 
-captions.parquet   the truth, one row a photo
+captions.parquet   the truth, one row a photo; .captions-copy.parquet is the same once more
 captions.csv       the same for a spreadsheet
 reviews/           what people have said (manifests/journal.py), and what the machine said before
 last_run.json      how the last run went, and the SHA-256 of the files above
-.captions-copy.parquet  the manifest once more, written first: `make verify REPAIR=1` goes back to it
 .parts/            the rows of the shards that an unfinished run has done
 """
 
@@ -33,7 +32,7 @@ from manifests.manifest import read_archive, read_records, write_records
 from manifests.record import Record, sort_key
 from manifests.seal import sealed
 
-COPY = ".captions-copy.parquet"
+COPY = ".captions-copy.parquet"  # written first; `make verify REPAIR=1` goes back to it
 ENOUGH = 500  # photos; a run over a few is mostly start-up, and says little of its rate
 
 

@@ -51,13 +51,14 @@ def last_sample(folder: Path, language: str | None = "") -> Sample | None:
     sample is damaged or a newer version's, OSError where it can't be reached.
     """
     for path in sorted(folder.glob("sample-[0-9]*.json"), key=_number, reverse=True):
-        sample = _read(path)
+        sample = read_sample(path)
         if language in (None, sample.language):
             return sample
     return None
 
 
-def _read(path: Path) -> Sample:
+def read_sample(path: Path) -> Sample:
+    """Read a sample; raises as `last_sample`."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["version"] > VERSION:
@@ -79,7 +80,7 @@ def write_sample(folder: Path, sample: Sample) -> None:
 def rename_samples(folder: Path, new_ids: Mapping[str, str]) -> None:
     """Let samples follow photos whose bytes this program has changed."""
     for path in sorted(folder.glob("sample-*.json")):
-        sample = _read(path)
+        sample = read_sample(path)
         drawn = [
             replace(each, photo_id=new_ids.get(each.photo_id, each.photo_id))
             for each in sample.drawn
