@@ -9,7 +9,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from batch import commands, exchange_commands, review_arguments, review_commands
+from batch import (
+    commands,
+    exchange_commands,
+    review_arguments,
+    review_commands,
+    upkeep_arguments,
+    upkeep_commands,
+)
 from batch.cache_limit import cache_size
 from batch.config import CAPTIONER, FEATURES, OUTPUTS, PRESETS
 from batch.errors import ArchiveError, LockedError
@@ -280,6 +287,8 @@ COMMANDS: Mapping[Callable[[argparse.Namespace], int], Callable[[Any], None]] = 
     commands.page: _add_page,
     commands.import_checkpoint: _add_import_checkpoint,
     commands.import_features: _add_import_features,
+    upkeep_commands.verify: upkeep_arguments.add_verify,
+    upkeep_commands.prune: upkeep_arguments.add_prune,
 }
 """What each command does, and what adds its arguments."""
 

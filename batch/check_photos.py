@@ -14,7 +14,7 @@ from batch.findings import Findings, Kind
 from batch.photos import read_bytes
 from batch.plan import gone_from
 from batch.scan import scan
-from manifests.record import Record, Status
+from manifests.record import Record
 
 _REMEDY = "Put it back from your backups; it was only read, and nothing here writes to it"
 

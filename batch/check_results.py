@@ -1,4 +1,4 @@
-"""Look through a results' folder: manifest and copy, CSV, note, parts, and what people have said."""
+"""Look through a results' folder: manifest, copy, CSV, note, parts, and what people have said."""
 
 import json
 import re

@@ -2,7 +2,7 @@
 
 Parquet shards under `<cache>/<encoder fingerprint>/`, one row a photo: its identity (the SHA-256 of
 its bytes) and its 8x8x2048 features as float16, stored channel by channel, since neighbouring cells
-resemble each other and compress best side by side. A shard is named after the photos in it and after
+resemble each other and compress best side by side. A shard is named after the photos in it and
 its own bytes, `<digest of the identities>-<digest of the file>.parquet` (before version 0.5 without
 the latter), and written once; look-ups read the identity column alone.
 

@@ -1,4 +1,4 @@
-"""What a look at everything that was written has found: what is broken, and what is only waiting."""
+"""What a look at all that was written has found: what is broken, and what is only waiting."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from manifests.errors import ManifestError
+from manifests.errors import ManifestError, NewerError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -29,6 +29,7 @@ class Kind(StrEnum):
     SHARD = "shard of features"
     CAPTIONER = "captioner"
     ORIGINAL = "photo"
+    NEWER = "newer version's"  # whole, as far as can be told
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Findings:
     """What was looked at and found. `bar` goes on with every byte read."""
 
     files: int = 0
-    bytes: int = 0
+    size: int = 0  # bytes
     photos: int = 0
     unsealed: int = 0  # files of older versions: whole, as far as their pages tell
     broken: list[Broken] = field(default_factory=list)
@@ -65,7 +66,7 @@ class Findings:
     def count(self, size: int) -> None:
         """Count a file that was read."""
         self.files += 1
-        self.bytes += size
+        self.size += size
         if self.bar is not None:
             self.bar.update(size)
 
@@ -88,13 +89,15 @@ class Findings:
         except FileNotFoundError:
             if os.path.lexists(path):
                 self.tell(kind, path, "it is a link to nowhere", remedy)
+        except NewerError as error:
+            self.tell(Kind.NEWER, path, error.problem, error.remedy)
         except ManifestError as error:
             self.tell(kind, path, error.problem, remedy)
         except (pa.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
             self.tell(kind, path, _told(error), remedy)
 
     def __str__(self) -> str:
-        size = _size(self.bytes)
+        size = _size(self.size)
         looked = f"{self.files:,} files, {size}, {self.photos:,} photos"
         if self.broken:
             return f"{looked}: {len(self.broken):,} broken"

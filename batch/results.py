@@ -229,8 +229,13 @@ class Results:
         write_json(self.last_run, sealed({**note, **hashes}))
 
     def _note(self) -> dict[str, Any]:
-        try:
-            note = json.loads(self.last_run.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return note if isinstance(note, dict) else {}
+        return read_note(self.last_run)
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """Read last_run.json; empty where it cannot be read."""
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from batch.errors import ArchiveError
 from batch.features import encoders_in
 from batch.findings import Findings
 from batch.lock import is_locked
+from batch.results import COPY, read_note
 from batch.whereabouts import captioners_of
 from manifests.errors import ManifestError
 from manifests.record import Record
@@ -48,7 +49,7 @@ def verify(place: Place, *, deep: bool = False) -> Findings:
     records = check_results(Path(place.out), findings)
     if not findings.files:
         raise ArchiveError(f"{place.out!r} holds no results; give OUT= the folder of a run")
-    found = Captioned(place.out, _archive(place), records)
+    found = Captioned(place.out, archive_of(place), records)
     at_hand = bool(found.archive) and os.path.isdir(found.archive)
     originals = originals_of(found) if deep and at_hand else []
     folders = caches_of(found, place)
@@ -76,13 +77,14 @@ def caches_of(found: Captioned, place: Place) -> list[str]:
     return folders or cache_folders(place.features, encoders_in(place.features))
 
 
-def _archive(place: Place) -> str:
+def archive_of(place: Place) -> str:
+    """Give the folder of the photos, as it was asked for, or as the results tell; empty: unknown."""
     if place.archive is not None:
         return place.archive
-    try:
-        return photos_folder(Path(place.out, "captions.parquet"))
-    except (ManifestError, OSError):
-        return ""
+    for name in ("captions.parquet", COPY):
+        with suppress(ManifestError, OSError):
+            return photos_folder(Path(place.out, name))
+    return str(read_note(Path(place.out, "last_run.json")).get("archive", ""))
 
 
 @contextmanager

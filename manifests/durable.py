@@ -101,9 +101,14 @@ def remove_leftovers(folder: Path, older_than: float | None = None) -> int:
     `older_than` some seconds.
     """
     removed = 0
-    for entry in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+    for entry in leftovers(folder):
         with suppress(FileNotFoundError):  # its own run has just finished it
             if older_than is None or time.time() - entry.stat().st_mtime > older_than:
                 entry.unlink()
                 removed += 1
     return removed
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Give the temporary files in a folder: of killed runs, or of some at work."""
+    return sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))

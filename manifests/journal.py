@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from manifests.durable import atomic_write, remove_leftovers
-from manifests.errors import ManifestError
+from manifests.errors import ManifestError, NewerError
 from manifests.review import Offer, Review, ReviewStatus
 
 FOLDER: Final = "reviews"
@@ -230,7 +230,7 @@ def read_deed(path: Path) -> Deed:
         head, *lines = (json.loads(line) for line in data.splitlines())
         version = head["photo_captions.reviews"]
         if version > VERSION:
-            raise ManifestError(
+            raise NewerError(
                 path, f"a newer version of this program wrote it ({version})", "Update the program"
             )
         entries = tuple(map(entry_of, lines))

@@ -64,6 +64,12 @@ def read_names(path: Path) -> set[str]:
     return {name for column in table.columns for name in column.drop_null().to_pylist()}
 
 
+def read_identities(path: Path) -> set[str]:
+    """Read the identities of the photos that a manifest has; raises as `read_records`."""
+    with _opened(path) as file:
+        return {*file.read(columns=["photo_id"])["photo_id"].drop_null().to_pylist()}
+
+
 def is_as_written(path: Path, records: Sequence[Record]) -> bool | None:
     """Tell whether a manifest has the very bytes that its rows give when they are written.
 

@@ -35,6 +35,7 @@ class Salvage:
 
     data: bytes | None  # the file as it was written, where that could be found out
     head: Mapping[str, Any]
+    head_read: bool  # else it says of nothing that it was undone
     entries: tuple[Entry, ...]
     doubtful: int  # of these: words that are offered, since nothing tells whether they are whole
     lost: tuple[str, ...]  # the lines that cannot be read, as they look now
@@ -60,7 +61,9 @@ def salvage(path: Path) -> Salvage:
     missing = len(digests or ()) - len(entries) - len(lost)
     lost += ["a line that is not there"] * max(0, missing)
     doubtful = 0 if digests is not None or whole else len(entries)
-    return Salvage(whole, head or head_of(RUN), tuple(entries), doubtful, tuple(lost))
+    return Salvage(
+        whole, head or head_of(RUN), head is not None, tuple(entries), doubtful, tuple(lost)
+    )
 
 
 def mended(data: bytes, digest: str, places: Sequence[range]) -> bytes | None:

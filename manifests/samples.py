@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from manifests.durable import write_json
-from manifests.errors import ManifestError
+from manifests.errors import ManifestError, NewerError
 
 VERSION: Final = 1
 
@@ -63,7 +63,7 @@ def read_sample(path: Path) -> Sample:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["version"] > VERSION:
             problem = "it was made by a newer version of this program"
-            raise ManifestError(path, problem, "Update the program")
+            raise NewerError(path, problem, "Update the program")
         return _sample(found)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         remedy = "Put back a copy of it, or move it away and draw again"
