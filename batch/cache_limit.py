@@ -79,8 +79,10 @@ class CacheLimit:
 
     def _shards(self) -> Iterator[_Shard]:
         """List all shards, the damaged ones as if they had never been used."""
-        for folder, _, names in os.walk(self.root):
-            for name in names:
+        from batch.features import caches_in  # which takes Arrow; `--help` reads sizes only
+
+        for folder in caches_in(self.root):
+            for name in os.listdir(folder):
                 if not name.startswith(".") and ".parquet" in name:
                     path = os.path.join(folder, name)
                     with suppress(FileNotFoundError):

@@ -15,6 +15,7 @@ one vector look there, and only for photos whose grid is not kept.
 import hashlib
 import io
 import os
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -37,6 +38,7 @@ ENDING = ".parquet"
 DAMAGED = ".damaged"  # behind the name of a shard that is out of the way
 _ROWS_A_GROUP = 8  # read together when one is asked for
 _POOLED_ENDING = "-pooled"
+_CACHE = re.compile(f"[0-9a-f]{{16}}({_POOLED_ENDING})?")
 _A_DAY = 86_400.0  # seconds
 _DAMAGED = (pa.ArrowException, OSError, ValueError, LookupError)  # what broken Parquet raises
 
@@ -193,6 +195,18 @@ def encoders_in(root: str) -> list[str]:
     names = sorted(os.listdir(root)) if os.path.isdir(root) else []
     folders = (name for name in names if os.path.isdir(os.path.join(root, name)))
     return [name for name in folders if not name.endswith(_POOLED_ENDING)]
+
+
+def caches_in(root: str) -> list[str]:
+    """Give the folders of all caches under `root`, of grids and of vectors; no other folders."""
+    names = sorted(os.listdir(root)) if os.path.isdir(root) else []
+    folders = (os.path.join(root, name) for name in names if _CACHE.fullmatch(name))
+    return [folder for folder in folders if os.path.isdir(folder)]
+
+
+def encoder_of(folder: str) -> str:
+    """Give the fingerprint of the encoder whose features a cache holds."""
+    return os.path.basename(folder).removesuffix(_POOLED_ENDING)
 
 
 def open_cache(root: str, fingerprint: str, architecture: str) -> FeatureCache:

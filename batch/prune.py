@@ -6,6 +6,7 @@ name, before the old one goes: a kill in between leaves both, which harms nothin
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from batch.check_cache import shards_in
 from batch.check_captioners import captioners_here
 from batch.config import OUTPUTS
 from batch.errors import ArchiveError
-from batch.features import DAMAGED, encoders_in, pooled_folder, shard_bytes, write_shard
+from batch.features import DAMAGED, caches_in, encoder_of, shard_bytes, write_shard
 from batch.lock import locked
+from batch.results import COPY
 from manifests.durable import leftovers
 from manifests.errors import ManifestError
 from manifests.manifest import read_identities
@@ -67,8 +69,8 @@ def needed_by(folders: Sequence[str]) -> set[str]:
 
 
 def _manifests_in(folder: str) -> list[Path]:
-    found = [*Path(folder).glob("captions.parquet"), *Path(folder).glob(".parts/*/*.parquet")]
-    return [path for path in found if not path.name.startswith(".")]
+    kinds = ("captions.parquet", COPY, ".parts/*/[0-9]*.parquet")
+    return [path for kind in kinds for path in sorted(Path(folder).glob(kind))]
 
 
 def find_waste(root: str, needed: Collection[str], *, other_encoders: bool) -> Iterator[Waste]:
@@ -77,16 +79,13 @@ def find_waste(root: str, needed: Collection[str], *, other_encoders: bool) -> I
     With `other_encoders` whole caches too, of encoders that no captioner here has.
     """
     others = other_caches(root)
-    for encoder in encoders_in(root):
-        for folder in (os.path.join(root, encoder), pooled_folder(os.path.join(root, encoder))):
-            if not os.path.isdir(folder):
-                continue
-            yield from _leavings(folder)
-            whole = other_encoders and encoder in others
-            for shard in shards_in(folder):
-                waste = _other(shard) if whole else _unneeded(shard, needed)
-                if waste is not None:
-                    yield waste
+    for folder in caches_in(root):
+        yield from _leavings(folder)
+        whole = other_encoders and encoder_of(folder) in others
+        for shard in shards_in(folder):
+            waste = _other(shard) if whole else _unneeded(shard, needed)
+            if waste is not None:
+                yield waste
 
 
 def other_caches(root: str) -> dict[str, int]:
@@ -97,11 +96,11 @@ def other_caches(root: str) -> dict[str, int]:
             here.add(encoder_fingerprint(captioner))
         except CheckpointError:
             continue
-    return {
-        encoder: sum(shard.stat().st_size for shard in shards_in(os.path.join(root, encoder)))
-        for encoder in encoders_in(root)
-        if encoder not in here
-    }
+    sizes: Counter[str] = Counter()
+    for folder in caches_in(root):
+        if encoder_of(folder) not in here:
+            sizes[encoder_of(folder)] += sum(shard.stat().st_size for shard in shards_in(folder))
+    return sizes
 
 
 def _leavings(folder: str) -> Iterator[Waste]:
@@ -113,8 +112,7 @@ def _leavings(folder: str) -> Iterator[Waste]:
 
 
 def _other(shard: Path) -> Waste:
-    photos = pq.read_metadata(shard).num_rows
-    return Waste(shard, "of an encoder that no captioner here has", shard.stat().st_size, photos)
+    return Waste(shard, "of an encoder that no captioner here has", shard.stat().st_size)
 
 
 def _unneeded(shard: Path, needed: Collection[str]) -> Waste | None:
@@ -133,9 +131,12 @@ def _unneeded(shard: Path, needed: Collection[str]) -> Waste | None:
 def remove(waste: Sequence[Waste], needed: Collection[str]) -> None:
     """Remove what may go, a file at a time; after a kill a rerun goes on."""
     for each in tqdm(waste, desc="pruning", unit="file", disable=None):
-        if each.partly:
-            _write_needed(each.path, needed)
-        each.path.unlink(missing_ok=True)
+        try:
+            if each.partly:
+                _write_needed(each.path, needed)
+            each.path.unlink(missing_ok=True)
+        except pa.ArrowException:  # damaged: its photos are encoded again when they are needed
+            each.path.replace(f"{each.path}{DAMAGED}")
 
 
 def _write_needed(shard: Path, needed: Collection[str]) -> None:
@@ -187,8 +188,8 @@ def _told(
     for why in sorted({each.why for each in waste}):
         some = [each for each in waste if each.why == why]
         photos = sum(each.photos for each in some)
-        size = sum(each.size for each in some) / 1e9
-        yield f"{why}: {len(some):,} files, {photos:,} photos, {size:,.2f} GB"
+        told = f", {photos:,} photos" if photos else ""
+        yield f"{why}: {len(some):,} files{told}, {sum(each.size for each in some) / 1e9:,.2f} GB"
     if not asked.other_encoders:
         for encoder, size in other_caches(asked.root).items():
             yield (

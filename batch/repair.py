@@ -15,7 +15,7 @@ from batch.features import DAMAGED
 from batch.findings import Broken, Findings, Kind
 from batch.lock import locked
 from batch.results import COPY, Results, read_note
-from batch.verify import Place, verify
+from batch.verify import Place, archive_of, verify
 from manifests.csv_view import csv_sha256, write_csv
 from manifests.durable import atomic_write, copy_file, sha256_file, sync_folder, write_json
 from manifests.errors import ManifestError
@@ -29,22 +29,37 @@ SALVAGED: Final = "salvaged"
 _ORDER: Final = (Kind.JOURNAL, Kind.MANIFEST, Kind.COPY, Kind.PART, Kind.NOTE, Kind.CSV)
 
 
-def repair(place: Place, tell: Callable[[str], None]) -> Findings:
+def repair(
+    place: Place,
+    tell: Callable[[str], None],
+    caption: Callable[[str], None],
+    *,
+    deep: bool = False,
+) -> Findings:
     """Mend what is broken of ours, and give what a look afterwards still finds.
 
     Photos, captioners and files of a newer version are not touched. `tell` is told what was done,
-    a line each, and all that could not be had back. Raises ArchiveError, LockedError.
+    a line each, and all that could not be had back. `caption` runs over the archive, given by its
+    folder, where rows were lost. Raises ArchiveError, LockedError, and what `caption` raises.
     """
+    archive = archive_of(place)
     with locked(place.out):
         found = verify(place)
+        for broken in found.broken:
+            tell(str(broken))
         ours = [broken for broken in found.broken if broken.kind in _MENDING]
         rank = {kind: number for number, kind in enumerate(_ORDER)}
         for broken in sorted(ours, key=lambda each: rank.get(each.kind, len(rank))):
-            if os.path.lexists(broken.path) or broken.kind in (Kind.MANIFEST, Kind.CSV):
-                _MENDING[broken.kind](broken, Path(place.out), tell)
+            _MENDING[broken.kind](broken, Path(place.out), tell)
         if ours:
             _show_what_people_said(place, tell)
-    return verify(place)
+    kinds = {broken.kind for broken in ours}
+    if Kind.PART in kinds or not Path(place.out, "captions.parquet").exists():
+        if os.path.isdir(archive):
+            caption(archive)
+        else:
+            tell("rows were lost: run make caption again when the photos are at hand")
+    return verify(place, deep=deep)
 
 
 def put_aside(path: Path, out: Path) -> Path:
@@ -66,8 +81,8 @@ def _mend_manifest(broken: Broken, out: Path, tell: Callable[[str], None]) -> No
     try:
         rows = len(read_records(copy))
     except (ManifestError, OSError):
-        if broken.path.exists():
-            put_aside(broken.path, out)
+        for path in filter(Path.exists, (broken.path, copy)):
+            put_aside(path, out)
         _keep_last_view(out, tell)
         return
     if broken.path.exists():
@@ -91,6 +106,8 @@ def _keep_last_view(out: Path, tell: Callable[[str], None]) -> None:
 
 
 def _mend_copy(broken: Broken, out: Path, tell: Callable[[str], None]) -> None:
+    if not broken.path.exists():  # the manifest was not whole either, and both are aside
+        return
     put_aside(broken.path, out)
     manifest = out / "captions.parquet"
     if manifest.exists():
@@ -99,10 +116,10 @@ def _mend_copy(broken: Broken, out: Path, tell: Callable[[str], None]) -> None:
 
 
 def _mend_csv(broken: Broken, out: Path, tell: Callable[[str], None]) -> None:
-    if broken.path.exists():
-        put_aside(broken.path, out)
     manifest = out / "captions.parquet"
     if manifest.exists():
+        if broken.path.exists():
+            put_aside(broken.path, out)
         write_csv(broken.path, read_records(manifest), None)
         _write_note(out, read_note(out / "last_run.json"))
         tell(f"{broken.path}: made anew from the manifest")

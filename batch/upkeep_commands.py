@@ -1,7 +1,6 @@
 """The commands that look after what was written: from arguments to what is printed."""
 
 import argparse
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,55 +21,27 @@ def verify(options: argparse.Namespace) -> int:
 
     named = captioner_folders(options.captioner) if options.captioner else ()
     place = Place(results_of(options), options.features, options.archive, tuple(named))
-    found = look(place, deep=options.deep)
-    if options.repair and found.broken:
-        _tell(found)
-        found = _repair(place, options)
-    _tell(found)
-    return FATAL if found.broken else COMPLETE
-
-
-def _tell(found: "Findings") -> None:
+    found = _repair(place, options) if options.repair else look(place, deep=options.deep)
     for note in found.notes:
         print(printable(note))
     for broken in found.broken:
         print(printable(str(broken)), file=sys.stderr)
     print(printable(str(found)))
+    return FATAL if found.broken else COMPLETE
 
 
 def _repair(place: "Place", options: argparse.Namespace) -> "Findings":
     """Mend what is broken, and caption the archive again where rows were lost."""
-    from batch.findings import Kind
-    from batch.repair import repair
-    from batch.verify import archive_of
-    from batch.verify import verify as look
-
-    archive = archive_of(place)
-    before = look(place)
-    found = repair(place, lambda line: print(printable(line)))
-    lost = not os.path.exists(os.path.join(place.out, "captions.parquet"))
-    if not (lost or any(broken.kind is Kind.PART for broken in before.broken)):
-        return found
-    if not os.path.isdir(archive):
-        print("rows were lost: run make caption again when the photos are at hand")
-        return found
     from batch.pipeline import run
+    from batch.repair import repair
 
-    captioner, *others = captioner_folders(options.captioner or CAPTIONER)
-    print(
-        run(
-            Config(
-                archive,
-                place.out,
-                place.features,
-                captioner,
-                tuple(others),
-                include=tuple(options.include),
-                exclude=tuple(options.exclude),
-            )
-        )
-    )
-    return look(place)
+    def caption(archive: str) -> None:
+        captioner, *others = captioner_folders(options.captioner or CAPTIONER)
+        filters = {"include": tuple(options.include), "exclude": tuple(options.exclude)}
+        asked = Config(archive, place.out, place.features, captioner, tuple(others), **filters)
+        print(printable(str(run(asked))))
+
+    return repair(place, lambda line: print(printable(line)), caption, deep=options.deep)
 
 
 def prune(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from batch.check_captioners import check_captioners
 from batch.check_photos import check_originals, check_photos, originals_of
 from batch.check_results import check_results
 from batch.errors import ArchiveError
-from batch.features import encoders_in
+from batch.features import caches_in
 from batch.findings import Findings
 from batch.lock import is_locked
 from batch.results import COPY, read_note
@@ -74,11 +74,11 @@ def caches_of(found: Captioned, place: Place) -> list[str]:
         except CheckpointError:
             continue  # told by the look at the captioners
     folders = cache_folders(place.features, dict.fromkeys(encoders))
-    return folders or cache_folders(place.features, encoders_in(place.features))
+    return folders or caches_in(place.features)
 
 
 def archive_of(place: Place) -> str:
-    """Give the folder of the photos, as it was asked for, or as the results tell; empty: unknown."""
+    """Give the folder of the photos, as it was asked for, or as results tell; empty: unknown."""
     if place.archive is not None:
         return place.archive
     for name in ("captions.parquet", COPY):
