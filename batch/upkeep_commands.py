@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batch.config import CAPTIONER, Config, captioner_folders
@@ -37,8 +38,8 @@ def _repair(place: "Place", options: argparse.Namespace) -> "Findings":
 
     def caption(archive: str) -> None:
         captioner, *others = captioner_folders(options.captioner or CAPTIONER)
-        filters = {"include": tuple(options.include), "exclude": tuple(options.exclude)}
-        asked = Config(archive, place.out, place.features, captioner, tuple(others), **filters)
+        asked = Config(archive, place.out, place.features, captioner, tuple(others))
+        asked = replace(asked, include=tuple(options.include), exclude=tuple(options.exclude))
         print(printable(str(run(asked))))
 
     return repair(place, lambda line: print(printable(line)), caption, deep=options.deep)
