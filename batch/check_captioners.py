@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from batch.config import PRETRAINED, shipped
+from batch.config import PRETRAINED, setting_of, shipped
+from batch.errors import ArchiveError
 from batch.findings import Findings, Kind
 from manifests.durable import sha256_file
 from manifests.record import Record
@@ -29,8 +30,10 @@ def check_captioners(records: Iterable[Record], named: Iterable[str], findings: 
             findings.count(path.stat().st_size)
             if sha256_file(path) != expected:
                 raise ValueError("it is not the file that shipped")
-    known = {*map(_signature, {*captioners_here(), *named})}
     wrote = Counter(name for record in records for name in _writers(record))
+    names = {signature.rpartition("@")[0] for signature in wrote}
+    here = {folder for folder in {*captioners_here(), *named} if _name(folder) in names}
+    known = {*map(_signature, here)}
     for name in sorted(wrote.keys() - known):
         text = f"captions are of {name}, of which there is no captioner here any more, or by now"
         findings.note(wrote[name], text)
@@ -42,6 +45,13 @@ def captioners_here() -> list[str]:
     for made in filter(os.path.isdir, _MADE):
         folders += [os.path.join(made, name) for name in sorted(os.listdir(made))]
     return [folder for folder in folders if os.path.isfile(os.path.join(folder, "config.json"))]
+
+
+def _name(folder: str) -> str:
+    try:
+        return setting_of(folder, "name")
+    except ArchiveError:
+        return ""
 
 
 def _signature(folder: str) -> str:

@@ -11,6 +11,7 @@ from batch.captioned import with_languages
 from batch.findings import Findings, Kind
 from batch.results import COPY
 from manifests.attach import attach
+from manifests.corrections import read_corrections
 from manifests.csv_view import csv_sha256
 from manifests.durable import sha256_file
 from manifests.errors import ManifestError
@@ -117,16 +118,14 @@ def _check_csv(
         findings.tell(Kind.CSV, path, "it is not there", REPAIR)
         return
     with findings.looking(Kind.CSV, path, REPAIR):
-        text = findings.read(path)
+        findings.count(path.stat().st_size)
         found = sha256_file(path)
         if found == csv_sha256(records):
             return
         if found in (note.get("csv_sha256") or ()):
             findings.notes.append(f"{path}: of the rows before; the next run writes it anew")
             return
-        if b"\0" in text:
-            raise ValueError("it is no text")
-        text.decode("utf-8")
+        read_corrections(path)  # which knows how spreadsheets save such a file
         findings.notes.append(
             f"{path}: it was edited (or changed by the disk: nothing tells which); "
             "make merge-review FROM= it takes the words in, and a run keeps it under another name"

@@ -160,12 +160,12 @@ def test_a_manifest_that_was_put_back_is_whole(album):
     assert "was it put back?" in found.notes[0]
 
 
-def test_a_shard_of_an_older_version_is_held_against_what_its_rows_give(album):
+def test_a_shard_of_an_older_version_is_held_against_what_its_rows_give(album, few_captioners):
     (shard,) = album.features.rglob("*.parquet")
     old = shard.rename(shard.with_name(f"{shard.name[:16]}.parquet"))
     assert str(verify(place_of(album))).endswith("all well")
     data = old.read_bytes()
-    for place in range(len(data) - 600, len(data) - 8, 7):  # the footer, which has no checksum
+    for place in range(len(data) - 600, len(data) - 8, 13):  # the footer, which has no checksum
         old.write_bytes(data)
         flip(old, place)
         found = verify(place_of(album))
