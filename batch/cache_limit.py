@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from batch.errors import ArchiveError
+from batch.errors import ArchiveError, NoRoomError
 
 SMALLEST = 100 << 20  # bytes; a shard is 18 MiB at most, and a run needs some of them
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -54,8 +54,14 @@ class CacheLimit:
     def make_room(self, size: int, is_needed: Callable[[str], bool]) -> set[str]:
         """Make room for a file of `size` bytes; give the paths of the shards that were dropped.
 
-        None that `is_needed`. Raises ArchiveError where there is not enough else to drop.
+        None that `is_needed`. Raises NoRoomError where there is not enough else to drop, and
+        ArchiveError where the file alone is larger than the limit.
         """
+        if size > self.limit:
+            raise ArchiveError(
+                f"CACHE_LIMIT={self.limit / 1e6:,.0f}MB is less than the {size / 1e6:,.0f}MB that "
+                "one shard of the cache takes; give more"
+            )
         dropped: set[str] = set()
         if self._taken + size > self.limit:
             shards = sorted(self._shards())
@@ -70,7 +76,7 @@ class CacheLimit:
                     dropped.add(shard.path)
                     self._taken -= shard.size
             if self._taken + size > self.limit:
-                raise ArchiveError(
+                raise NoRoomError(
                     f"CACHE_LIMIT={self.limit / 1e6:,.0f}MB is too small: what this run still "
                     f"needs in {self.root} takes {(self._taken + size) / 1e6:,.0f}MB; give more"
                 )
@@ -79,7 +85,7 @@ class CacheLimit:
 
     def _shards(self) -> Iterator[_Shard]:
         """List all shards, the damaged ones as if they had never been used."""
-        from batch.features import caches_in  # which takes Arrow; `--help` reads sizes only
+        from batch.shards import caches_in  # which takes Arrow; `--help` reads sizes only
 
         for folder in caches_in(self.root):
             for name in os.listdir(folder):

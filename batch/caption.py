@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from operator import attrgetter
@@ -13,7 +14,7 @@ import numpy as np
 from batch.cache_limit import CacheLimit
 from batch.device import has_bfloat16
 from batch.encode import Encode, encode_photos, load_and_encode
-from batch.errors import ArchiveError
+from batch.errors import ArchiveError, NoRoomError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.photos import LoadedPhoto
 from batch.rows import float32, make_record, taken_over
@@ -109,7 +110,7 @@ class Stage:
         features: dict[str, np.ndarray],
         known: Mapping[str, Record],
     ) -> Shard:
-        self.cache.write(features)
+        self._keep(features)
         encoded = len(features)
         wanted = {
             photo.photo_id: photo
@@ -139,8 +140,12 @@ class Stage:
     def _encode_again(self, photos: Sequence[Photo]) -> dict[str, np.ndarray]:
         """Encode photos whose features were damaged on disk."""
         features = encode_photos(photos, self.encode) if photos else {}
-        self.cache.write(features)
+        self._keep(features)
         return features
+
+    def _keep(self, features: Mapping[str, np.ndarray]) -> None:
+        with suppress(NoRoomError):  # they are at hand, and captioned all the same
+            self.cache.write(features)
 
     def _record(
         self,

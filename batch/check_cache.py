@@ -8,17 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch.features import (
+from batch.features import pooled_folder
+from batch.findings import Findings, Kind
+from batch.shards import (
     DAMAGED,
     ENDING,
     is_shard,
-    pooled_folder,
     schema_of,
     shape_in,
     shard_bytes,
     shard_name,
 )
-from batch.findings import Findings, Kind
 
 _REMEDY = "REPAIR=1 takes it out of the way; its photos are encoded again when they are needed"
 

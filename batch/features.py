@@ -12,10 +12,7 @@ near-duplicates (`batch/vectors.py`). They never mix with grids: only captioners
 one vector look there, and only for photos whose grid is not kept.
 """
 
-import hashlib
-import io
 import os
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -26,25 +23,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.durable import atomic_write, remove_leftovers
+from batch.shards import (
+    DAMAGED,
+    POOLED_ENDING,
+    ROWS_A_GROUP,
+    is_shard,
+    schema_of,
+    shard_bytes,
+    write_shard,
+)
+from batch.shards import POOLED as POOLED  # who has a cache at hand asks for them here
+from batch.shards import SHAPE as SHAPE
+from manifests.durable import remove_leftovers
 
 if TYPE_CHECKING:
     from batch.cache_limit import CacheLimit
 
-SHAPE = (8, 8, 2048)
-POOLED = (2048,)
 SHARD_PHOTOS = 256  # 18 MiB a shard, 82 MiB while it is written
-ENDING = ".parquet"
-DAMAGED = ".damaged"  # behind the name of a shard that is out of the way
-_ROWS_A_GROUP = 8  # read together when one is asked for
-_POOLED_ENDING = "-pooled"
-_CACHE = re.compile(f"[0-9a-f]{{16}}({_POOLED_ENDING})?")
 _A_DAY = 86_400.0  # seconds
 _DAMAGED = (pa.ArrowException, OSError, ValueError, LookupError)  # what broken Parquet raises
 
 
 class FeatureCache:
-    """Features by photo identity, in a folder of shards that only ever grows."""
+    """Features by photo identity, in a folder of shards; it only grows, but for a `limit`."""
 
     def __init__(self, folder: str, shape: tuple[int, ...] = SHAPE) -> None:
         self.folder = folder
@@ -108,7 +109,7 @@ class FeatureCache:
             if photo_id in self._places:
                 name, row = self._places[photo_id]
                 self._asked[name].discard(photo_id)
-                wanted[name][row // _ROWS_A_GROUP].append(photo_id)
+                wanted[name][row // ROWS_A_GROUP].append(photo_id)
         for name, groups in wanted.items():
             try:
                 for group, ids in groups.items():
@@ -121,7 +122,7 @@ class FeatureCache:
         rows = self._shard(name).read_row_group(group)
         found: dict[str, np.ndarray] = {}
         for photo_id in photo_ids:
-            row = self._places[photo_id][1] % _ROWS_A_GROUP
+            row = self._places[photo_id][1] % ROWS_A_GROUP
             if rows["photo_id"][row].as_py() != photo_id:
                 raise ValueError(f"{name}: row {row} of group {group} is another photo's")
             found[photo_id] = _unpack(rows["features"][row].as_py(), self.shape)
@@ -187,26 +188,14 @@ class PooledBehind(FeatureCache):
 
 def pooled_folder(folder: str) -> str:
     """Say where the imported vectors are that go with a cache of grids."""
-    return f"{folder}{_POOLED_ENDING}"
+    return f"{folder}{POOLED_ENDING}"
 
 
 def encoders_in(root: str) -> list[str]:
     """Give the fingerprints of the encoders that have a cache of grids under `root`, in order."""
     names = sorted(os.listdir(root)) if os.path.isdir(root) else []
     folders = (name for name in names if os.path.isdir(os.path.join(root, name)))
-    return [name for name in folders if not name.endswith(_POOLED_ENDING)]
-
-
-def caches_in(root: str) -> list[str]:
-    """Give the folders of all caches under `root`, of grids and of vectors; no other folders."""
-    names = sorted(os.listdir(root)) if os.path.isdir(root) else []
-    folders = (os.path.join(root, name) for name in names if _CACHE.fullmatch(name))
-    return [folder for folder in folders if os.path.isdir(folder)]
-
-
-def encoder_of(folder: str) -> str:
-    """Give the fingerprint of the encoder whose features a cache holds."""
-    return os.path.basename(folder).removesuffix(_POOLED_ENDING)
+    return [name for name in folders if not name.endswith(POOLED_ENDING)]
 
 
 def open_cache(root: str, fingerprint: str, architecture: str) -> FeatureCache:
@@ -215,53 +204,6 @@ def open_cache(root: str, fingerprint: str, architecture: str) -> FeatureCache:
     if architecture == "merge" and os.path.isdir(pooled_folder(folder)):
         return PooledBehind(folder)
     return FeatureCache(folder)
-
-
-def is_shard(name: str) -> bool:
-    """Tell the name of a shard from those of other files."""
-    return name.endswith(ENDING) and not name.startswith(".")
-
-
-def shape_in(folder: str) -> tuple[int, ...]:
-    """Give the shape of the features that a cache's folder holds."""
-    return POOLED if folder.endswith(_POOLED_ENDING) else SHAPE
-
-
-def shard_bytes(table: pa.Table) -> bytes:
-    """Give the file of a shard; equal tables give equal bytes."""
-    sink = io.BytesIO()
-    pq.write_table(
-        table,
-        sink,
-        compression="zstd",
-        use_dictionary=False,
-        row_group_size=_ROWS_A_GROUP,
-        write_page_checksum=True,
-    )
-    return sink.getvalue()
-
-
-def shard_name(photo_ids: Iterable[str], data: bytes) -> str:
-    """Name a shard by its photos, and by its own bytes: so that a flipped bit anywhere is told."""
-    photos = hashlib.sha256("".join(photo_ids).encode()).hexdigest()[:16]
-    return f"{photos}-{hashlib.sha256(data).hexdigest()[:16]}{ENDING}"
-
-
-def write_shard(folder: str, photo_ids: Iterable[str], data: bytes) -> str:
-    """Write a shard under its name, which is returned."""
-    name = shard_name(photo_ids, data)
-    with atomic_write(Path(folder, name)) as file:
-        file.write(data)
-    return name
-
-
-def schema_of(shape: tuple[int, ...]) -> pa.Schema:
-    """Give the columns of a shard of features of this shape."""
-    layout = "x".join(map(str, (shape[-1], *shape[:-1])))
-    return pa.schema(
-        [("photo_id", pa.string()), ("features", pa.binary(2 * int(np.prod(shape))))],
-        metadata={"photo_captions.features": "1", "layout": f"{layout} float16 little-endian"},
-    )
 
 
 def _pack(features: np.ndarray) -> bytes:

@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from manifests.errors import ManifestError, NewerError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+
+_CHECK: Final = "It may be whole: check the disk and the permissions; REPAIR=1 leaves it alone"
 
 
 class Kind(StrEnum):
@@ -29,6 +32,7 @@ class Kind(StrEnum):
     SHARD = "shard of features"
     CAPTIONER = "captioner"
     ORIGINAL = "photo"
+    DISK = "not given by the disk"  # it may be whole
     NEWER = "newer version's"  # whole, as far as can be told
 
 
@@ -93,8 +97,14 @@ class Findings:
             self.tell(Kind.NEWER, path, error.problem, error.remedy)
         except ManifestError as error:
             self.tell(kind, path, error.problem, remedy)
-        except (pa.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
-            self.tell(kind, path, _told(error), remedy)
+        except OSError as error:
+            if error.errno is None:  # Arrow's complaints have none
+                self.tell(kind, path, _damaged(error), remedy)
+            else:
+                why = f"the disk did not give it ({error.strerror})"
+                self.tell(Kind.DISK, path, why, _CHECK)
+        except (pa.ArrowException, ValueError, LookupError, TypeError) as error:
+            self.tell(kind, path, _damaged(error), remedy)
 
     def __str__(self) -> str:
         size = _size(self.size)
@@ -105,9 +115,7 @@ class Findings:
         return f"{looked}: all well{unsealed if self.unsealed else ''}"
 
 
-def _told(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno is not None:
-        return f"the disk did not give it ({error.strerror})"
+def _damaged(error: Exception) -> str:
     return f"it is damaged ({' '.join(str(error).split()) or type(error).__name__})"
 
 

@@ -21,9 +21,9 @@ from batch.check_cache import shards_in
 from batch.check_captioners import captioners_here
 from batch.config import OUTPUTS
 from batch.errors import ArchiveError
-from batch.features import DAMAGED, caches_in, encoder_of, shard_bytes, write_shard
 from batch.lock import locked
 from batch.results import COPY
+from batch.shards import DAMAGED, caches_in, encoder_of, shard_bytes, write_shard
 from manifests.durable import leftovers
 from manifests.errors import ManifestError
 from manifests.manifest import read_identities

@@ -5,27 +5,23 @@ OUT/.damaged/      what was broken of the results
 """
 
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from batch.errors import ArchiveError
-from batch.features import DAMAGED
 from batch.findings import Broken, Findings, Kind
 from batch.lock import locked
+from batch.repair_journal import mend_journal, put_aside
 from batch.results import COPY, Results, read_note
+from batch.shards import DAMAGED
 from batch.verify import Place, archive_of, verify
 from manifests.csv_view import csv_sha256, write_csv
-from manifests.durable import atomic_write, copy_file, sha256_file, sync_folder, write_json
+from manifests.durable import atomic_write, copy_file, sha256_file, write_json
 from manifests.errors import ManifestError
-from manifests.journal import Journal, head_of, read_deed
 from manifests.manifest import read_archive, read_records
-from manifests.salvage import salvage
 from manifests.seal import sealed
 
-ASIDE: Final = ".damaged"
-SALVAGED: Final = "salvaged"
 _ORDER: Final = (Kind.JOURNAL, Kind.MANIFEST, Kind.COPY, Kind.PART, Kind.NOTE, Kind.CSV)
 
 
@@ -60,19 +56,6 @@ def repair(
         else:
             tell("rows were lost: run make caption again when the photos are at hand")
     return verify(place, deep=deep)
-
-
-def put_aside(path: Path, out: Path) -> Path:
-    """Move a file of the results out of the way, under a name that nothing has yet."""
-    folder = out / ASIDE
-    folder.mkdir(exist_ok=True)
-    target = folder / path.name
-    if os.path.lexists(target):
-        target = folder / f"{path.stem}-{secrets.token_hex(4)}{path.suffix}"
-    path.replace(target)
-    for each in (folder, path.parent):
-        sync_folder(each)
-    return target
 
 
 def _mend_manifest(broken: Broken, out: Path, tell: Callable[[str], None]) -> None:
@@ -142,51 +125,6 @@ def _write_note(out: Path, note: dict[str, Any]) -> None:
     write_json(out / "last_run.json", sealed({**note, **hashes}))
 
 
-def _mend_journal(broken: Broken, out: Path, tell: Callable[[str], None]) -> None:
-    """Keep what can be read under the same number; then the damaged file goes aside."""
-    path, journal = broken.path, Journal(out)
-    number = int(path.name.partition("-")[0])
-    if _is_whole(path):
-        return _mend_numbers(journal, tell)
-    others = [each for each in journal.paths() if each.name.startswith(f"{number:06d}-")]
-    if not any(_is_whole(each) for each in others if each != path):  # else done before a kill
-        found = salvage(path)
-        if found.data is not None:
-            with atomic_write(path) as file:
-                file.write(found.data)
-            tell(f"{path}: one bit had flipped; it is as it was written")
-            return None
-        journal.write(number, {**found.head, SALVAGED: path.name}, found.entries)
-        tell(f"{path}: {len(found.entries):,} entries could be read, {len(found.lost):,} could not")
-        if not found.head_read:
-            tell("its first line could not be read: if it undid a merge, that stands again")
-        if found.doubtful:
-            tell(f"{found.doubtful:,} of them may have changed: what they say is only offered")
-        for line in found.lost:
-            tell(f"could not be read: {line}")
-    put_aside(path, out)
-    return None
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        read_deed(path)
-    except ManifestError:
-        return False
-    return True
-
-
-def _mend_numbers(journal: Journal, tell: Callable[[str], None]) -> None:
-    """Fill the gaps where files of the journal are missing, so that it can go on."""
-    numbers = {int(path.name.partition("-")[0]) for path in journal.paths()}
-    for number in sorted({*range(1, max(numbers, default=0) + 1)} - numbers):
-        journal.write(number, {**head_of("run"), SALVAGED: "missing"}, [])
-        tell(
-            f"{journal.folder}: file {number} is not there; what it said is lost, but for what "
-            "the manifest shows, unless you put it back in the place of the empty one"
-        )
-
-
 def _mend_shard(broken: Broken, out: Path, tell: Callable[[str], None]) -> None:  # noqa: ARG001
     aside = broken.path.with_name(broken.path.name + DAMAGED)
     broken.path.replace(aside)
@@ -216,7 +154,7 @@ _MENDING: Final = {
     Kind.CSV: _mend_csv,
     Kind.NOTE: _mend_note,
     Kind.KEY: _mend_key,
-    Kind.JOURNAL: _mend_journal,
+    Kind.JOURNAL: mend_journal,
     Kind.REVIEWS: _put_aside,
     Kind.PART: _put_aside,
     Kind.SHARD: _mend_shard,

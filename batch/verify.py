@@ -14,10 +14,10 @@ from batch.check_captioners import check_captioners
 from batch.check_photos import check_originals, check_photos, originals_of
 from batch.check_results import check_results
 from batch.errors import ArchiveError
-from batch.features import caches_in
 from batch.findings import Findings
 from batch.lock import is_locked
 from batch.results import COPY, read_note
+from batch.shards import caches_in
 from batch.whereabouts import captioners_of
 from manifests.errors import ManifestError
 from manifests.record import Record

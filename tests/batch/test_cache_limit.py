@@ -124,7 +124,7 @@ def test_where_all_is_needed_the_limit_is_told_to_be_too_small(limited):
 
 
 def test_a_shard_that_is_larger_than_the_limit_is_told(limited):
-    with pytest.raises(ArchiveError, match="too small"):
+    with pytest.raises(ArchiveError, match="less than the 0MB that one shard"):
         limited(0.5).write(grids(1))
 
 
@@ -191,6 +191,17 @@ def test_runs_under_a_limit_give_the_captions_of_runs_without_one(
     assert archive.results == without
     assert 0 < size_of(archive.features) <= limit
     assert archive.captions["07.png"] == caption_of(archive.root / "07.png")
+
+
+def test_a_run_whose_features_have_no_room_captions_all_the_same(album, fake_encoder, monkeypatch):
+    album.draw("new.png", seed=80)
+    monkeypatch.setattr("batch.features.FeatureCache._is_needed", lambda *_: True)
+    limit = size_of(album.features) + 10
+    run(album.config(cache_limit=limit, overwrite=True))
+    assert album.captions["new.png"] == caption_of(album.root / "new.png")
+    assert size_of(album.features) <= limit
+    with pytest.raises(ArchiveError, match="too small"):
+        encode_archive(album.config(cache_limit=limit))
 
 
 def test_features_alone_keep_to_the_limit(archive, stub_captioner, monkeypatch):

@@ -238,7 +238,7 @@ def test_a_repair_that_was_killed_is_finished_by_the_next_one(said, monkeypatch)
     path.write_bytes(path.read_bytes()[:-60])
     with monkeypatch.context() as killed:
         stop = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # noqa: E731
-        killed.setattr("batch.repair.put_aside", stop)
+        killed.setattr("batch.repair_journal.put_aside", stop)
         with pytest.raises(KeyboardInterrupt):
             mend(said)
     assert len([*said.out.glob("reviews/000002-*")]) == 2

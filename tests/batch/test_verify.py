@@ -1,5 +1,6 @@
 """Verify reads all that was written, says what is broken and what it means, and changes nothing."""
 
+import errno
 import json
 import os
 import shutil
@@ -257,3 +258,22 @@ def test_the_rows_of_an_unfinished_run_are_looked_at(album, monkeypatch):
     flip(part, 30)
     (broken,) = verify(place_of(album)).broken
     assert (broken.kind, broken.path) == (Kind.PART, part)
+
+
+def test_what_the_disk_does_not_give_may_be_whole_and_is_left_alone(album, monkeypatch):
+    (shard,) = album.features.rglob("*.parquet")
+    read = Path.read_bytes
+
+    def fail(path):
+        if path == shard:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    before = state_of(album.features)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", fail)
+        assert main(command(album, "--repair")) == 1
+        (found,) = verify(place_of(album)).broken
+    assert found.kind is Kind.DISK
+    assert "Input/output error" in found.problem
+    assert state_of(album.features) == before
