@@ -3,7 +3,7 @@ SHELL := /bin/sh
 
 # Names come from people: they may hold spaces, quotes and $. `value` takes each as it was typed,
 # the shell gets it from the environment, inside quotes.
-NAMES := DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST DEV_CAPTIONS PRESET ENCODER MODEL GLOVE TEMPERATURE SEED FROM DESCRIPTIONS PHOTO LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW MAX_HOURS
+NAMES := DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST DEV_CAPTIONS PRESET ENCODER MODEL GLOVE TEMPERATURE SEED FROM DESCRIPTIONS PHOTO LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW MAX_HOURS CACHE_LIMIT
 define take
 override export $(1) := $$(value $(1))
 endef
@@ -22,8 +22,9 @@ RESULTS = $${OUT:+--out="$$OUT"} $${LANGUAGE:+--language="$$LANGUAGE"} $${FEATUR
 OPTIONS = $${FEATURES:+--features="$$FEATURES"} $${CAPTIONER:+--captioner="$$CAPTIONER"}
 FILTERS = $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} $${LIMIT:+--limit="$$LIMIT"}
 SEARCH = $${BEAMS:+--num-beams="$$BEAMS"} $${TEMPERATURE:+--temperature="$$TEMPERATURE"} $${SEED:+--seed="$$SEED"}
+CACHE = $${CACHE_LIMIT:+--cache-limit="$$CACHE_LIMIT"}
 SOURCE = $${URLS:+--urls="$$URLS"} $(AT)
-NIGHTLY = $${OUT:+--out="$$OUT"} $(SEARCH) $${MAX_HOURS:+--max-hours="$$MAX_HOURS"} $${REVIEW:+--review="$$REVIEW"} \
+NIGHTLY = $(CACHE) $${OUT:+--out="$$OUT"} $(SEARCH) $${MAX_HOURS:+--max-hours="$$MAX_HOURS"} $${REVIEW:+--review="$$REVIEW"} \
 	$(if $(call on,RETRY_FAILED),--retry-failed) $(if $(call on,ALLOW_PRIVATE),--allow-private)
 RUN = $(NIGHTLY) $${EXISTING:+--existing="$$EXISTING"} $(if $(call on,DRY_RUN),--dry-run) $(if $(call on,MOVED),--moved) \
 	$(if $(call on,SHOW),--show)
@@ -42,7 +43,7 @@ help: ## show this text
 	@echo
 	@echo 'For make caption: DIR=folder of photos, or URLS=list of URLs, and as you like OUT= FEATURES='
 	@echo '  CAPTIONER= INCLUDE=glob EXCLUDE=glob LIMIT=n BEAMS=n DRY_RUN=1 SHOW=1 EXISTING=overwrite'
-	@echo '  RETRY_FAILED=1 MOVED=1 ALLOW_PRIVATE=1 TEMPERATURE=t SEED=n REVIEW=xlsx MAX_HOURS=h'
+	@echo '  RETRY_FAILED=1 MOVED=1 ALLOW_PRIVATE=1 TEMPERATURE=t SEED=n REVIEW=xlsx MAX_HOURS=h CACHE_LIMIT=50GB'
 	@echo 'What people say of captions: make review, merge-review, gallery; README.md, under Review'
 
 .PHONY: caption
@@ -107,7 +108,17 @@ learn: check-results .venv/.train $(KOREAN) ## teach a captioner what people app
 
 .PHONY: features
 features: check-dir .venv/.installed ## only fill the feature cache with the photos under DIR
-	@$(BATCH) features $(OPTIONS) $(FILTERS) -- "$$DIR"
+	@$(BATCH) features $(OPTIONS) $(FILTERS) $(CACHE) -- "$$DIR"
+
+.PHONY: verify
+verify: check-results .venv/.installed ## read all that was written, tell what is broken: DIR= or OUT=, DEEP=1 photos too, REPAIR=1
+	@$(BATCH) verify $${OUT:+--out="$$OUT"} $(OPTIONS) $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} \
+		$(if $(call on,DEEP),--deep) $(if $(call on,REPAIR),--repair) $(AT)
+
+.PHONY: prune
+prune: .venv/.installed ## tell which cached features no manifest needs; YES=1 removes them, OTHER_ENCODERS=1 whole caches
+	@$(BATCH) prune $${OUT:+--out="$$OUT"} $${FEATURES:+--features="$$FEATURES"} \
+		$(if $(call on,OTHER_ENCODERS),--other-encoders) $(if $(call on,YES),--yes) $(AT)
 
 .PHONY: demo
 demo: .venv/.demo ## caption a few photos that a Python package carries

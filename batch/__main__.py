@@ -17,6 +17,7 @@ from batch import (
     upkeep_arguments,
     upkeep_commands,
 )
+from batch.cache_limit import cache_size
 from batch.config import CAPTIONER, FEATURES, OUTPUTS, PRESETS
 from batch.errors import PLAIN, LockedError
 from batch.review_arguments import whole_number
@@ -107,6 +108,8 @@ def _add_archive(parser: Any) -> None:
         help="no photos or folders like this",
     )
     add("--limit", type=whole_number, metavar="N", help="only the first N photos")
+    text = "keep the feature cache under a size: what was used longest ago goes"
+    add("--cache-limit", type=cache_size, metavar="50GB", help=text)
 
 
 def _add_nightly(parser: Any) -> None:
@@ -295,6 +298,8 @@ COMMANDS: Mapping[Callable[[argparse.Namespace], int], Callable[[Any], None]] = 
     commands.page: _add_page,
     commands.import_checkpoint: _add_import_checkpoint,
     commands.import_features: _add_import_features,
+    upkeep_commands.verify: upkeep_arguments.add_verify,
+    upkeep_commands.prune: upkeep_arguments.add_prune,
 }
 """What each command does, and what adds its arguments."""
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from operator import attrgetter
@@ -10,9 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from batch.cache_limit import CacheLimit
 from batch.device import has_bfloat16
 from batch.encode import Encode, encode_photos, load_and_encode
-from batch.errors import ArchiveError
+from batch.errors import ArchiveError, NoRoomError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.photos import LoadedPhoto
 from batch.rows import float32, make_record, taken_over
@@ -53,10 +55,17 @@ class Stage:
     scene: SceneHead | None = None
 
     @classmethod
-    def load(cls, folders: Sequence[str], features: str, search: Mapping[str, Any]) -> "Stage":
+    def load(
+        cls,
+        folders: Sequence[str],
+        features: str,
+        search: Mapping[str, Any],
+        cache_limit: int | None = None,
+    ) -> "Stage":
         """Load captioners, the encoder that they share, and the cache of that encoder's features.
 
-        folders: the captioners'; features: the root of the caches; search: settings to change.
+        folders: the captioners'; features: the root of the caches, which may take `cache_limit`
+        bytes; search: settings to change.
         Raises CheckpointError where a folder is not whole, ArchiveError where captioners do not go
         together.
         """
@@ -66,6 +75,7 @@ class Stage:
         kinds = {captioner.config.architecture for captioner in loaded}
         kind = kinds.pop() if len(kinds) == 1 else "attention"
         cache = open_cache(features, encoder, kind)
+        cache.limit = CacheLimit(features, cache_limit) if cache_limit else None
         signed = dict(zip(map(captioner_signature, folders), loaded, strict=True))
         return cls(cache, encode_with(folders[0]), signed, SceneHead.load(folders[0], encoder))
 
@@ -100,7 +110,7 @@ class Stage:
         features: dict[str, np.ndarray],
         known: Mapping[str, Record],
     ) -> Shard:
-        self.cache.write(features)
+        self._keep(features)
         encoded = len(features)
         wanted = {
             photo.photo_id: photo
@@ -130,8 +140,12 @@ class Stage:
     def _encode_again(self, photos: Sequence[Photo]) -> dict[str, np.ndarray]:
         """Encode photos whose features were damaged on disk."""
         features = encode_photos(photos, self.encode) if photos else {}
-        self.cache.write(features)
+        self._keep(features)
         return features
+
+    def _keep(self, features: Mapping[str, np.ndarray]) -> None:
+        with suppress(NoRoomError):  # they are at hand, and captioned all the same
+            self.cache.write(features)
 
     def _record(
         self,

@@ -257,6 +257,7 @@ def config_of(options: argparse.Namespace) -> Config:
         retry_failed=getattr(options, "retry_failed", False),
         moved=getattr(options, "moved", False),
         search=search_of(options),
+        cache_limit=options.cache_limit,
         urls=urls,
         urls_are_all=not getattr(options, "url", None),
         allow_private=getattr(options, "allow_private", False),

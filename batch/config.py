@@ -39,6 +39,7 @@ class Config:
     search: dict[str, Any] = field(default_factory=dict)  # settings of SearchConfig to change
     urls: tuple[str, ...] | None = None  # photos to fetch; `archive` is then their list's path
     urls_are_all: bool = True  # what is not among the URLs is gone; not where they were only named
+    cache_limit: int | None = None  # bytes that all caches under `features` may take
     allow_private: bool = False  # fetch from this machine and the local network too
     max_hours: float | None = None  # then it stops at a shard's end, and the next run goes on
     quiet: bool = False  # no bar on a terminal either

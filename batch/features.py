@@ -3,7 +3,8 @@
 Parquet shards under `<cache>/<encoder fingerprint>/`, one row a photo: its identity (the SHA-256 of
 its bytes) and its 8x8x2048 features as float16, stored channel by channel, since neighbouring cells
 resemble each other and compress best side by side. A shard is named after the photos in it and
-written once; look-ups read the identity column alone.
+its own bytes, `<digest of the identities>-<digest of the file>.parquet` (before version 0.5 without
+the latter), and written once; look-ups read the identity column alone.
 
 Vectors, the mean over a grid, are in `<cache>/<encoder fingerprint>-pooled/`, in the same form but
 2048 float16: as training rounds the means of grids too. They were imported, or kept by the look for
@@ -11,40 +12,52 @@ near-duplicates (`batch/vectors.py`). They never mix with grids: only captioners
 one vector look there, and only for photos whose grid is not kept.
 """
 
-import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.durable import atomic_write, remove_leftovers
+from batch.shards import (
+    DAMAGED,
+    POOLED_ENDING,
+    ROWS_A_GROUP,
+    is_shard,
+    schema_of,
+    shard_bytes,
+    write_shard,
+)
+from batch.shards import POOLED as POOLED  # who has a cache at hand asks for them here
+from batch.shards import SHAPE as SHAPE
+from manifests.durable import remove_leftovers
 
-SHAPE = (8, 8, 2048)
-POOLED = (2048,)
-SHARD_PHOTOS = 256  # 18 MiB a shard, 64 MiB while it is written
-_ROWS_A_GROUP = 8  # read together when one is asked for
-_POOLED_ENDING = "-pooled"
+if TYPE_CHECKING:
+    from batch.cache_limit import CacheLimit
+
+SHARD_PHOTOS = 256  # 18 MiB a shard, 82 MiB while it is written
 _A_DAY = 86_400.0  # seconds
 _DAMAGED = (pa.ArrowException, OSError, ValueError, LookupError)  # what broken Parquet raises
 
 
 class FeatureCache:
-    """Features by photo identity, in a folder of shards that only ever grows."""
+    """Features by photo identity, in a folder of shards; it only grows, but for a `limit`."""
 
     def __init__(self, folder: str, shape: tuple[int, ...] = SHAPE) -> None:
         self.folder = folder
         self.shape = shape
+        self.limit: CacheLimit | None = None
         self._places: dict[str, tuple[str, int]] = {}  # photo_id -> shard, row
+        self._asked: dict[str, set[str]] = defaultdict(set)  # shard -> photos still to be read
         self._open: tuple[str, pq.ParquetFile] | None = None
         os.makedirs(folder, exist_ok=True)
         remove_leftovers(Path(folder), older_than=_A_DAY)  # other runs may be writing here too
         for name in sorted(os.listdir(folder)):
-            if name.endswith(".parquet") and not name.startswith("."):
+            if is_shard(name):
                 self._index(name)
 
     def _index(self, name: str) -> None:
@@ -59,14 +72,17 @@ class FeatureCache:
             self._places.setdefault(photo_id, (name, row))
 
     def __contains__(self, photo_id: object) -> bool:
-        return photo_id in self._places
+        place = self._places.get(photo_id) if isinstance(photo_id, str) else None
+        if place and self.limit and isinstance(photo_id, str):
+            self._asked[place[0]].add(photo_id)
+        return place is not None
 
     def __len__(self) -> int:
         return len(self._places)
 
     def in_order(self, photo_ids: Iterable[str]) -> list[str]:
         """Sort those photos that are here as they are kept, so that each row is read but once."""
-        here = (photo_id for photo_id in photo_ids if photo_id in self)
+        here = (photo_id for photo_id in photo_ids if photo_id in self._places)
         return sorted(here, key=lambda photo_id: self._places.get(photo_id, ("", 0)))
 
     def write(self, features: Mapping[str, np.ndarray]) -> None:
@@ -74,21 +90,15 @@ class FeatureCache:
         new = sorted(photo_id for photo_id in features if photo_id not in self)
         if not new:
             return
-        schema = _schema(self.shape)
+        schema = schema_of(self.shape)
         blobs = [_pack(features[photo_id]) for photo_id in new]
         table = pa.Table.from_arrays(
             [pa.array(new), pa.array(blobs, schema.field(1).type)], schema=schema
         )
-        name = hashlib.sha256("".join(new).encode()).hexdigest()[:16] + ".parquet"
-        with atomic_write(Path(self.folder, name)) as file:
-            pq.write_table(
-                table,
-                file,
-                compression="zstd",
-                use_dictionary=False,
-                row_group_size=_ROWS_A_GROUP,
-                write_page_checksum=True,
-            )
+        data = shard_bytes(table)
+        if self.limit:
+            self._forget(self.limit.make_room(len(data), self._is_needed))
+        name = write_shard(self.folder, new, data)
         self._places |= {photo_id: (name, row) for row, photo_id in enumerate(new)}
 
     def read(self, photo_ids: Iterable[str]) -> dict[str, np.ndarray]:
@@ -98,7 +108,8 @@ class FeatureCache:
         for photo_id in photo_ids:
             if photo_id in self._places:
                 name, row = self._places[photo_id]
-                wanted[name][row // _ROWS_A_GROUP].append(photo_id)
+                self._asked[name].discard(photo_id)
+                wanted[name][row // ROWS_A_GROUP].append(photo_id)
         for name, groups in wanted.items():
             try:
                 for group, ids in groups.items():
@@ -111,7 +122,7 @@ class FeatureCache:
         rows = self._shard(name).read_row_group(group)
         found: dict[str, np.ndarray] = {}
         for photo_id in photo_ids:
-            row = self._places[photo_id][1] % _ROWS_A_GROUP
+            row = self._places[photo_id][1] % ROWS_A_GROUP
             if rows["photo_id"][row].as_py() != photo_id:
                 raise ValueError(f"{name}: row {row} of group {group} is another photo's")
             found[photo_id] = _unpack(rows["features"][row].as_py(), self.shape)
@@ -123,17 +134,35 @@ class FeatureCache:
         A damaged one goes out of the way under another name; one that the disk did not give, which
         an errno tells, may be whole and stays.
         """
-        kept = {photo_id: place for photo_id, place in self._places.items() if place[0] != name}
-        self._places, self._open = kept, None
+        self._forget({os.path.join(self.folder, name)})
         if getattr(error, "errno", None) is None:
             path = os.path.join(self.folder, name)
             with suppress(OSError):
-                os.replace(path, f"{path}.damaged")
+                os.replace(path, path + DAMAGED)
+
+    def _forget(self, paths: Collection[str]) -> None:
+        """Forget shards that are no longer there."""
+        if not paths:
+            return
+        names = {name for name, _ in self._places.values()}
+        gone = {name for name in names if os.path.join(self.folder, name) in paths}
+        if gone:
+            self._open = None
+            self._places = {
+                photo_id: place for photo_id, place in self._places.items() if place[0] not in gone
+            }
+
+    def _is_needed(self, path: str) -> bool:
+        """Tell whether this run has found photos in a shard that it has not read yet."""
+        folder, name = os.path.split(path)
+        return folder == self.folder and bool(self._asked.get(name))
 
     def _shard(self, name: str) -> pq.ParquetFile:
         if self._open is None or self._open[0] != name:
             path = os.path.join(self.folder, name)
             self._open = name, pq.ParquetFile(path, page_checksum_verification=True)
+            with suppress(OSError):  # a cache that may only be read
+                os.utime(path)  # its time is that of its last use: see batch/cache_limit.py
         return self._open[1]
 
 
@@ -159,14 +188,14 @@ class PooledBehind(FeatureCache):
 
 def pooled_folder(folder: str) -> str:
     """Say where the imported vectors are that go with a cache of grids."""
-    return f"{folder}{_POOLED_ENDING}"
+    return f"{folder}{POOLED_ENDING}"
 
 
 def encoders_in(root: str) -> list[str]:
     """Give the fingerprints of the encoders that have a cache of grids under `root`, in order."""
     names = sorted(os.listdir(root)) if os.path.isdir(root) else []
     folders = (name for name in names if os.path.isdir(os.path.join(root, name)))
-    return [name for name in folders if not name.endswith(_POOLED_ENDING)]
+    return [name for name in folders if not name.endswith(POOLED_ENDING)]
 
 
 def open_cache(root: str, fingerprint: str, architecture: str) -> FeatureCache:
@@ -175,14 +204,6 @@ def open_cache(root: str, fingerprint: str, architecture: str) -> FeatureCache:
     if architecture == "merge" and os.path.isdir(pooled_folder(folder)):
         return PooledBehind(folder)
     return FeatureCache(folder)
-
-
-def _schema(shape: tuple[int, ...]) -> pa.Schema:
-    layout = "x".join(map(str, (shape[-1], *shape[:-1])))
-    return pa.schema(
-        [("photo_id", pa.string()), ("features", pa.binary(2 * int(np.prod(shape))))],
-        metadata={"photo_captions.features": "1", "layout": f"{layout} float16 little-endian"},
-    )
 
 
 def _pack(features: np.ndarray) -> bytes:

@@ -128,6 +128,14 @@ def key_of(out: Path) -> str:
     return key
 
 
+def key_in(out: Path) -> str | None:
+    """Give the key that a gallery was written with; None where there is none."""
+    with suppress(OSError):
+        found = re.search(rb'"key": ?"([0-9a-f]{16})"', (out / "gallery" / HEAD).read_bytes())
+        return found[1].decode() if found else None
+    return None
+
+
 def _head(found: Captioned, total: int, files: Sequence[str], looks: Mapping[str, str]) -> Head:
     place = os.path.abspath(found.archive)
     merge = f"make merge-review OUT={shell_quoted(_shown(found.out))} FROM="

@@ -35,7 +35,7 @@ def is_held(folder: str) -> bool:
     """Tell whether a run holds the folder; nothing is written."""
     try:
         with open(os.path.join(folder, _NAME), "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # for an instant
     except FileNotFoundError:
         return False
     except BlockingIOError:

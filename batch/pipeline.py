@@ -180,7 +180,7 @@ def load_stage(config: Config) -> "Stage":
     start_tensorflow()
     from batch.caption import Stage
 
-    return Stage.load(config.captioners, config.features, config.search)
+    return Stage.load(config.captioners, config.features, config.search, config.cache_limit)
 
 
 def progress(shards: "Iterator[Shard]", total: int, what: str, *, quiet: bool) -> "Iterator[Shard]":

@@ -1,9 +1,9 @@
 """The results' folder: the manifest, its CSV view, the note on the last run, and the shards so far.
 
-captions.parquet   the truth, one row a photo
+captions.parquet   the truth, one row a photo; .captions-copy.parquet is the same once more
 captions.csv       the same for a spreadsheet
 reviews/           what people have said (manifests/journal.py), and what the machine said before
-last_run.json      how the last run went, or that it is still at it
+last_run.json      how the last run went, or that it is at it, and the SHA-256 of the files above
 log.jsonl          what the last runs did (batch/run_log.py)
 .parts/            the rows of the shards that an unfinished run has done
 """
@@ -25,12 +25,15 @@ from batch.run_note import noting, rate_of, read_note
 from batch.summary import Summary
 from manifests.attach import adopted, attach, moves, place_of
 from manifests.csv_view import csv_sha256, write_csv
-from manifests.durable import remove_leftovers, sha256_file, write_json
+from manifests.durable import copy_file, remove_leftovers, sha256_file, write_json
 from manifests.errors import ManifestError
 from manifests.formers import keep_formers
 from manifests.journal import RUN, Entry, Journal
 from manifests.manifest import read_archive, read_records, write_records
 from manifests.record import Record, sort_key
+from manifests.seal import sealed
+
+COPY = ".captions-copy.parquet"  # written first; `make verify REPAIR=1` goes back to it
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,13 @@ class Results:
     def __init__(self, out: str, archive: str) -> None:
         self.archive = os.fsencode(os.path.realpath(archive)).decode("utf-8", "backslashreplace")
         self.manifest = Path(out, "captions.parquet")
+        self.copy = Path(out, COPY)
         self.csv = Path(out, "captions.csv")
         self.last_run = Path(out, "last_run.json")
         self._parts_root = Path(out, ".parts")
-        self._csv_hashes = list(
-            read_note(self.last_run).get("csv_sha256") or []
-        )  # of what we wrote ourselves
+        note = read_note(self.last_run)
+        self._csv_hashes = list(note.get("csv_sha256") or [])  # of what we wrote ourselves
+        self._manifest_hash = note.get("manifest_sha256")
         self.journal = Journal(out)
         self.caught_up = False  # a killed run had left something to be shown
         self._committed: list[Record] = []
@@ -180,7 +184,7 @@ class Results:
         if parts.is_dir() and parts != self.parts:
             shutil.rmtree(self.parts, ignore_errors=True)
             parts.replace(self.parts)
-        write_json(self.last_run, read_note(self.last_run) | {"csv_sha256": self._csv_hashes})
+        self._note_hashes()
         return set_aside
 
     def _write(self, ordered: list[Record]) -> str | None:
@@ -188,8 +192,10 @@ class Results:
         if not self._says(ordered):
             # Noted down beforehand: a run that is killed from here on must know its own CSV again.
             self._csv_hashes.append(csv_sha256(ordered))
-            write_json(self.last_run, read_note(self.last_run) | {"csv_sha256": self._csv_hashes})
-            write_records(self.manifest, ordered, self.archive)
+            self._manifest_hash = None  # not known while it is written
+            self._note_hashes()
+            self._manifest_hash = write_records(self.copy, ordered, self.archive)
+            copy_file(self.copy, self.manifest)
             set_aside = self._write_csv(ordered)
         return set_aside
 
@@ -212,7 +218,7 @@ class Results:
 
     def _says(self, ordered: list[Record]) -> bool:
         """Tell whether both views are there and hold these rows already."""
-        there = self.manifest.exists() and not self._view_is_due()
+        there = self.manifest.exists() and self.copy.exists() and not self._view_is_due()
         return there and ordered == self._committed and read_archive(self.manifest) == self.archive
 
     def _view_is_due(self) -> bool:
@@ -240,7 +246,7 @@ class Results:
 
     def note(self, summary: Summary, **changes: Any) -> None:
         """Write last_run.json."""
-        write_json(self.last_run, summary.as_dict() | changes | {"csv_sha256": self._csv_hashes})
+        self._write_note(summary.as_dict() | changes)
 
     def rate(self) -> float | None:
         """Photos a second of the last run, where that tells something."""
@@ -252,3 +258,10 @@ class Results:
             with suppress(FileNotFoundError):
                 return photos_folder(path)
         return None
+
+    def _note_hashes(self) -> None:
+        self._write_note(read_note(self.last_run))
+
+    def _write_note(self, note: Mapping[str, Any]) -> None:
+        hashes = {"csv_sha256": self._csv_hashes, "manifest_sha256": self._manifest_hash}
+        write_json(self.last_run, sealed({**note, **hashes}))

@@ -93,7 +93,7 @@ def mutants(number: int, seed: int) -> Iterator[tuple[str, bytes]]:
     kinds = [*sound]
     for each in range(number):
         kind = kinds[each % len(kinds)]
-        chance = random.Random(f"{seed} {each}")  # noqa: S311 - to be had again, not to be secret
+        chance = random.Random(f"{seed} {each}")
         data = sound[kind]
         for _ in range(chance.choice((1, 1, 1, 2, 4))):
             change = chance.choice(CHANGES)

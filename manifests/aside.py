@@ -1,13 +1,12 @@
 """Keep what a person has typed: a file that was edited is set aside before it is replaced."""
 
 import os
-import shutil
 from collections.abc import Container
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from manifests.durable import atomic_write, sha256_file, sync_folder
+from manifests.durable import copy_file, sha256_file, sync_folder
 
 
 def keep_edits(path: Path, known: Container[str | None]) -> str | None:
@@ -46,7 +45,6 @@ def _link_or_copy(path: Path, aside: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        with path.open("rb") as source, atomic_write(aside) as copy:
-            shutil.copyfileobj(source, copy)
+        copy_file(path, aside)
     else:
         sync_folder(aside.parent)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,6 +44,12 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file to `path`, which it replaces when it is whole."""
+    with source.open("rb") as read, atomic_write(path) as written:
+        shutil.copyfileobj(read, written, 1 << 20)
 
 
 def write_json(path: Path, obj: Any) -> None:
@@ -94,9 +101,14 @@ def remove_leftovers(folder: Path, older_than: float | None = None) -> int:
     `older_than` some seconds.
     """
     removed = 0
-    for entry in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+    for entry in leftovers(folder):
         with suppress(FileNotFoundError):  # its own run has just finished it
             if older_than is None or time.time() - entry.stat().st_mtime > older_than:
                 entry.unlink()
                 removed += 1
     return removed
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Give the temporary files in a folder: of killed runs, or of some at work."""
+    return sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))

@@ -14,3 +14,7 @@ class ManifestError(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}. {self.remedy}."
+
+
+class NewerError(ManifestError):
+    """A file that a newer version of this program has written: whole, but not to be read here."""

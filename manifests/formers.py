@@ -37,14 +37,17 @@ def keep_formers(
     rows = sorted({row for record in records for row in _replaced(before, record)})
     if not rows:
         return None
-    name = hashlib.sha256(repr(rows).encode("utf-8", "backslashreplace")).hexdigest()[:16]
-    path = Path(out, FOLDER, f"former-{name}.parquet")
+    path = Path(out, FOLDER, f"former-{_digest(rows)}.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
     with atomic_write(path) as handle:
         table = pa.Table.from_arrays(columns, schema=_SCHEMA)
         pq.write_table(table, handle, compression="zstd", write_page_checksum=True)
     return path
+
+
+def _digest(rows: list[tuple[str, str, str]]) -> str:
+    return hashlib.sha256(repr(rows).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def _replaced(before: Mapping[bytes, Record], record: Record) -> Iterator[tuple[str, str, str]]:
@@ -65,14 +68,28 @@ def read_formers(out: Path) -> dict[str, set[str]]:
     Raises ManifestError where a file is damaged.
     """
     found: dict[str, set[str]] = defaultdict(set)
-    for path in sorted(Path(out, FOLDER).glob("former-*.parquet")):
-        try:
-            table = pq.read_table(path, page_checksum_verification=True)
-            rows = zip(table["photo_id"].to_pylist(), table["caption"].to_pylist(), strict=True)
-        except (pa.ArrowException, ValueError, KeyError) as error:
-            raise ManifestError(
-                path, f"it is damaged ({error})", "Put back a copy of it"
-            ) from error
-        for photo_id, caption in rows:
+    for path in former_files(out):
+        for photo_id, _, caption in read_former(path):
             found[photo_id].add(digest(caption))
     return found
+
+
+def former_files(out: Path) -> list[Path]:
+    """Give the files of former captions."""
+    return sorted(Path(out, FOLDER).glob("former-*.parquet"))
+
+
+def read_former(path: Path) -> list[tuple[str, str, str]]:
+    """Read the identities, languages and captions in a file.
+
+    Raises ManifestError where it is damaged: its name tells what must be in it.
+    """
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+        columns = (table[name].to_pylist() for name in _SCHEMA.names)
+        rows = list(zip(*columns, strict=True))
+        if path.name != f"former-{_digest(rows)}.parquet":
+            raise ValueError("its rows are not those that its name tells of")
+    except (pa.ArrowException, ValueError, KeyError) as error:
+        raise ManifestError(path, f"it is damaged ({error})", "Put back a copy of it") from error
+    return rows

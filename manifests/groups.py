@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.durable import atomic_write, write_json
-from manifests.errors import ManifestError
+from manifests.errors import ManifestError, NewerError
 
 VERSION: Final = 1
 GROUPS_FILE: Final = "groups.parquet"
@@ -167,7 +167,7 @@ def _grouped(table: pa.Table, metadata: Mapping[bytes, bytes]) -> Groups:
 
 def _check_version(path: Path, version: int) -> None:
     if version > VERSION:
-        raise ManifestError(
+        raise NewerError(
             path,
             f"it was made by a newer version of this program ({version})",
             "Update the program",

@@ -11,14 +11,14 @@ that a manifest loses is lost here, and nothing is ever written over.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from manifests.durable import atomic_write, remove_leftovers
-from manifests.errors import ManifestError
+from manifests.errors import ManifestError, NewerError
 from manifests.review import Offer, Review, ReviewStatus
 
 FOLDER: Final = "reviews"
@@ -26,6 +26,7 @@ VERSION: Final = 1
 MERGE: Final = "merge"
 UNDO: Final = "undo"
 RUN: Final = "run"
+LINES: Final = "lines"  # in the head of a file: what tells the whole lines of a damaged one
 
 
 class Place(NamedTuple):
@@ -142,13 +143,17 @@ class Journal:
     def __init__(self, out: str | Path) -> None:
         self.folder = Path(out, FOLDER)
 
+    def paths(self) -> list[Path]:
+        """Give the files, in their order."""
+        return sorted(self.folder.glob("[0-9]*.jsonl")) if self.folder.is_dir() else []
+
     def deeds(self) -> list[Deed]:
         """Read all files. Raises ManifestError where one is damaged, missing or a newer version's.
 
         Also OSError where the disk fails: then nothing must be written.
         """
-        paths = sorted(self.folder.glob("[0-9]*.jsonl")) if self.folder.is_dir() else []
-        deeds = [_read(path) for path in paths]
+        paths = self.paths()
+        deeds = [read_deed(path) for path in paths]
         for expected, (deed, path) in enumerate(zip(deeds, paths, strict=True), 1):
             if deed.number != expected:
                 raise ManifestError(
@@ -169,20 +174,27 @@ class Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.folder)
         number = len(self.deeds()) + 1
-        head = {
-            "photo_captions.reviews": VERSION,
-            "kind": kind,
-            "at": now(),
-            "source": source,
-            "undoes": undoes,
-        }
-        lines = [head, *map(_line, entries)]
-        # Lone surrogates of odd names are written as JSON escapes, and come back.
-        data = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
-        path = self.folder / f"{number:06d}-{_digest(data)}.jsonl"
+        return self.write(number, head_of(kind, source, undoes), entries)
+
+    def write(self, number: int, head: Mapping[str, Any], entries: Sequence[Entry]) -> Path:
+        """Write a file; returns its path. Its head tells the digest of each line behind it."""
+        lines = [_encoded(_line(entry)) for entry in entries]
+        data = b"".join([_encoded({**head, LINES: [*map(digest_of_line, lines)]}), *lines])
+        path = self.folder / f"{number:06d}-{digest_of(data)}.jsonl"
         with atomic_write(path) as handle:
             handle.write(data)
         return path
+
+
+def head_of(kind: str, source: str = "", undoes: int | None = None) -> dict[str, Any]:
+    """Give what stands in the first line of a file of the journal."""
+    return {
+        "photo_captions.reviews": VERSION,
+        "kind": kind,
+        "at": now(),
+        "source": source,
+        "undoes": undoes,
+    }
 
 
 def stand(deeds: Sequence[Deed]) -> Reviews:
@@ -208,19 +220,20 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _read(path: Path) -> Deed:
+def read_deed(path: Path) -> Deed:
+    """Read one file of the journal. Raises ManifestError where it is damaged, OSError."""
     data = path.read_bytes()
     number, _, digest = path.stem.partition("-")
     try:
-        if digest != _digest(data):
+        if digest != digest_of(data):
             raise ValueError("it is not what was written")
         head, *lines = (json.loads(line) for line in data.splitlines())
         version = head["photo_captions.reviews"]
         if version > VERSION:
-            raise ManifestError(
+            raise NewerError(
                 path, f"a newer version of this program wrote it ({version})", "Update the program"
             )
-        entries = tuple(map(_entry, lines))
+        entries = tuple(map(entry_of, lines))
         return Deed(int(number), head["kind"], head["at"], head["source"], head["undoes"], entries)
     except (ValueError, LookupError, TypeError) as error:
         raise ManifestError(
@@ -230,8 +243,19 @@ def _read(path: Path) -> Deed:
         ) from error
 
 
-def _digest(data: bytes) -> str:
+def digest_of(data: bytes) -> str:
+    """Give the digest of a file's content that is in its name."""
     return hashlib.sha256(data).hexdigest()[:16]
+
+
+def digest_of_line(line: bytes) -> str:
+    """Give the digest of a line, without its end, that is in the head of its file."""
+    return hashlib.sha256(line.rstrip(b"\n")).hexdigest()[:8]
+
+
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    # Lone surrogates of odd names are written as JSON escapes, and come back.
+    return f"{json.dumps(line)}\n".encode()
 
 
 def _line(entry: Entry) -> dict[str, Any]:
@@ -251,7 +275,8 @@ def _place(place: Place) -> dict[str, str]:
     return {"path": path, "photo_id": place.photo_id}
 
 
-def _entry(line: dict[str, Any]) -> Entry:
+def entry_of(line: dict[str, Any]) -> Entry:
+    """Read a line behind the head. Raises ValueError, LookupError or TypeError."""
     kind = line.pop("is")
     place = _place_of(line)
     match kind:

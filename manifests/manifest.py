@@ -4,6 +4,7 @@ Equal records give equal bytes. Numbers that are kept as float32 come back as fl
 same float32 again.
 """
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -63,13 +64,35 @@ def read_names(path: Path) -> set[str]:
     return {name for column in table.columns for name in column.drop_null().to_pylist()}
 
 
+def read_identities(path: Path) -> set[str]:
+    """Read the identities of the photos that a manifest has; raises as `read_records`."""
+    with _opened(path) as file:
+        return {*file.read(columns=["photo_id"])["photo_id"].drop_null().to_pylist()}
+
+
+def is_as_written(path: Path, records: Sequence[Record]) -> bool | None:
+    """Tell whether a manifest has the very bytes that its rows give when they are written.
+
+    That covers the footer, which has no checksum of its own. None where another version wrote it,
+    whose bytes may differ. Raises the errors of `read_records`.
+    """
+    with _opened(path) as file:
+        archive, schema = archive_of(file.schema_arrow), file.schema_arrow
+        ours = file.metadata.created_by == f"parquet-cpp-arrow version {pa.__version__}"
+    if not ours or schema.metadata != schema_for(archive).metadata:
+        return None
+    written = io.BytesIO()
+    _write(written, records, archive)
+    return written.getvalue() == path.read_bytes()
+
+
 def _check_one_row_each(ordered: Sequence[Record]) -> None:
     for before, after in pairwise(ordered):
         if before.raw_path == after.raw_path:
             raise ValueError(f"two records for one photo: {after.raw_path!r}")
 
 
-def _write(handle: BinaryIO, records: Sequence[Record], archive: str) -> None:
+def _write(handle: BinaryIO | io.BytesIO, records: Sequence[Record], archive: str) -> None:
     schema = schema_for(archive, languages_of(records))
     with pq.ParquetWriter(handle, schema, compression="zstd", write_page_checksum=True) as writer:
         for start in range(0, len(records), _ROWS_AT_ONCE):

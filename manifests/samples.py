@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from manifests.durable import write_json
-from manifests.errors import ManifestError
+from manifests.errors import ManifestError, NewerError
 
 VERSION: Final = 1
 
@@ -51,18 +51,19 @@ def last_sample(folder: Path, language: str | None = "") -> Sample | None:
     sample is damaged or a newer version's, OSError where it can't be reached.
     """
     for path in sorted(folder.glob("sample-[0-9]*.json"), key=_number, reverse=True):
-        sample = _read(path)
+        sample = read_sample(path)
         if language in (None, sample.language):
             return sample
     return None
 
 
-def _read(path: Path) -> Sample:
+def read_sample(path: Path) -> Sample:
+    """Read a sample; raises as `last_sample`."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["version"] > VERSION:
             problem = "it was made by a newer version of this program"
-            raise ManifestError(path, problem, "Update the program")
+            raise NewerError(path, problem, "Update the program")
         return _sample(found)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         remedy = "Put back a copy of it, or move it away and draw again"
@@ -79,7 +80,7 @@ def write_sample(folder: Path, sample: Sample) -> None:
 def rename_samples(folder: Path, new_ids: Mapping[str, str]) -> None:
     """Let samples follow photos whose bytes this program has changed."""
     for path in sorted(folder.glob("sample-*.json")):
-        sample = _read(path)
+        sample = read_sample(path)
         drawn = [
             replace(each, photo_id=new_ids.get(each.photo_id, each.photo_id))
             for each in sample.drawn

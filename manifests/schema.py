@@ -6,7 +6,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from manifests.errors import ManifestError
+from manifests.errors import ManifestError, NewerError
 
 VERSION: Final = 4
 """2 has columns for several languages, 3 photos that are no scenes, 4 people's reviews."""
@@ -130,7 +130,7 @@ def check_schema(path: Path, schema: pa.Schema) -> None:
     metadata = schema.metadata or {}
     version = metadata.get(_VERSION_KEY, b"")
     if version.isdigit() and int(version) > VERSION:
-        raise ManifestError(
+        raise NewerError(
             path,
             f"it was made by a newer version of this program (schema {int(version)})",
             "Update the program, or write to another folder",

@@ -8,6 +8,17 @@ NAMES = ["a.png", "b/a.png", "b/바다.png", "c.png"]
 
 
 @pytest.fixture
+def few_captioners(tmp_path, monkeypatch):
+    """Let there be no captioners that ship: reading them takes the most of a look at few photos."""
+    import batch.check_captioners
+
+    (tmp_path / "pretrained").mkdir()
+    (tmp_path / "pretrained" / "SHA256SUMS").touch()
+    monkeypatch.setattr(batch.check_captioners, "PRETRAINED", str(tmp_path / "pretrained"))
+    monkeypatch.setattr(batch.check_captioners, "shipped", list)
+
+
+@pytest.fixture
 def album(archive, stub_captioner):
     """Caption an archive of four photos."""
     archive.draw(*NAMES)

@@ -297,13 +297,12 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
 KILLED_WRITER = """
 import os, signal, sys
 from batch import features
+from manifests import durable
 from tests.batch.test_features import grids
-write_table = features.pq.write_table
-def write_and_die(table, file, **options):
-    write_table(table, file, **options)
-    file.flush()
+def die(handle):
+    handle.flush()
     os.kill(os.getpid(), signal.SIGKILL)
-features.pq.write_table = write_and_die
+durable.sync = die
 features.FeatureCache(sys.argv[1]).write(grids(1))
 """
 

@@ -146,6 +146,7 @@ class World:
             }
             self.words[photo_id] = line.after
             self.written.add((photo_id, line.after))
+            self.undone.discard(line.after)  # what was undone comes back with the same file
             if self.holds(line.path, photo_id):
                 self.stayed[line.path] = line.after
         self.check()

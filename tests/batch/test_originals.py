@@ -26,6 +26,10 @@ SMALL = (
 ASKED: dict[str, tuple[list[str], int]] = {
     "caption": ([*ARCHIVE, *OUT, "--existing", "overwrite", "{root}"], 3),
     "features": ([*ARCHIVE, "{root}"], 3),
+    "cron": ([*ARCHIVE, *OUT, "{root}"], 0),
+    "status": ([*OUT, "{root}"], 0),
+    "verify": ([*OUT, "--deep", "--repair", "--captioner", "{captioner}"], 0),
+    "prune": ([*ARCHIVE[:2], *OUT, "--yes"], 0),
     "review": (["--features", "{features}", *OUT], 0),
     "merge-review": ([*OUT, "{home}/review.csv"], 0),
     "undo-merge": (OUT, 0),

@@ -61,6 +61,7 @@ def test_a_finished_run_leaves_no_shards(results, tmp_path):
     run.keep([A])
     run.commit([A, B])
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        ".captions-copy.parquet",
         "captions.csv",
         "captions.parquet",
         "last_run.json",
