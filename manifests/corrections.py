@@ -30,11 +30,14 @@ _ZIP: Final = b"PK\x03\x04"
 _OLD_OFFICE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 
 
-def read_corrections(path: Path, keys: Collection[str] = _KEYS) -> list[Correction]:
+def read_corrections(
+    path: Path, keys: Collection[str] = _KEYS, *, escaped: bool = True
+) -> list[Correction]:
     """Read the rows of a file that a person brings back; blank ones are left out.
 
     keys: names of columns by which the header is known; sheets of a workbook without one are passed
-    over. Formulas are read as their text; numbers, dates and so on as text near to what was typed.
+    over. escaped: cells are as `manifests.text` writes them; else they are given as they stand.
+    Formulas are read as their text; numbers, dates and so on as text near to what was typed.
     Raises ManifestError where the file can't be read, or has no such column, or two of one name.
     """
     data = _read(path)
@@ -46,7 +49,7 @@ def read_corrections(path: Path, keys: Collection[str] = _KEYS) -> list[Correcti
         header = _header(numbered, is_header)
         if header:
             known = True
-            found += _corrections(_checked(path, header), numbered)
+            found += _corrections(_checked(path, header), numbered, escaped)
     if known:
         return found
     raise ManifestError(
@@ -112,10 +115,11 @@ def _checked(path: Path, names: list[str]) -> list[str]:
     return names
 
 
-def _corrections(names: list[str], rows: Rows) -> Iterator[Correction]:
+def _corrections(names: list[str], rows: Rows, escaped: bool) -> Iterator[Correction]:
+    meant = unescape_cell if escaped else str
     for line, cells in rows:
         found = {name: cell for name, cell in zip(names, cells, strict=False) if name}
         if any(cell.strip() for cell in found.values()):
             # A row may end early: programs leave out empty cells at its end.
             whole = rejoined(dict.fromkeys(filter(None, names), "") | found)
-            yield Correction(line, {name: unescape_cell(cell) for name, cell in whole.items()})
+            yield Correction(line, {name: meant(cell) for name, cell in whole.items()})
