@@ -1,6 +1,5 @@
 """What a run is asked to do."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from batch.errors import ArchiveError
+from models.small_files import read_json
 
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PRETRAINED = os.path.join(_HOME, "models", "pretrained")
@@ -155,8 +155,7 @@ def setting_of(captioner: str, name: str) -> str:
     _check_captioner(captioner)
     path = os.path.join(captioner, "config.json")
     try:
-        with open(path, encoding="utf-8") as file:
-            return str(json.load(file)[name])
+        return str(read_json(path)[name])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArchiveError(f"{path}: not a captioner's configuration ({error!r})") from error
 

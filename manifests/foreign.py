@@ -86,7 +86,7 @@ def read_table(path: Path, columns: Columns) -> Found:
     asked = {column_name(name) for name in (columns.path, columns.caption) if name}
     for row in read_corrections(path, asked or {*PATHS, *CAPTIONS, *_IDENTITIES}, escaped=False):
         layout = _layout(path, tuple(row.cells), columns)
-        cells = row.cells | {layout.caption: unescape_cell(row.cells[layout.caption])}
+        cells = {**row.cells, layout.caption: unescape_cell(row.cells[layout.caption])}
         yield from _said(cells, layout, f"row {row.line}")
 
 

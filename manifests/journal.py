@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from manifests.durable import atomic_write, remove_leftovers
 from manifests.errors import ManifestError
+from manifests.json_rows import parse
 from manifests.review import Offer, Review, ReviewStatus
 
 FOLDER: Final = "reviews"
@@ -214,7 +215,7 @@ def _read(path: Path) -> Deed:
     try:
         if digest != _digest(data):
             raise ValueError("it is not what was written")
-        head, *lines = (json.loads(line) for line in data.splitlines())
+        head, *lines = (parse(line.decode()) for line in data.splitlines())
         version = head["photo_captions.reviews"]
         if version > VERSION:
             raise ManifestError(
