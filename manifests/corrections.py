@@ -15,7 +15,7 @@ from typing import Final
 from manifests.csv_cells import IsHeader, csv_rows
 from manifests.errors import ManifestError
 from manifests.ods_cells import ods_sheets
-from manifests.package import SAVE_ANEW, open_package
+from manifests.package import SAVE_ANEW, check_rows, open_package
 from manifests.review import Correction
 from manifests.sheet import column_name, rejoined
 from manifests.text import unescape_cell
@@ -24,6 +24,7 @@ from manifests.xlsx_cells import xlsx_sheets
 Rows = Iterable[tuple[int, Sequence[str]]]
 
 _MOST_BYTES: Final = 2**29
+_MOST_TEXT: Final = 2**29  # letters, however often one text is referred to
 _HEAD: Final = 20  # rows in which the header may stand: people put titles above it
 _KEYS: Final = frozenset({"path", "photo_id"})
 _ZIP: Final = b"PK\x03\x04"
@@ -44,8 +45,9 @@ def read_corrections(
     is_header = partial(_is_header, keys=frozenset(keys))
     found: list[Correction] = []
     known = False
+    limits = _Limits(path)
     for rows in _sheets(path, data, is_header):
-        numbered = iter(rows)
+        numbered = limits.within(rows)
         header = _header(numbered, is_header)
         if header:
             known = True
@@ -57,6 +59,26 @@ def read_corrections(
         f"no column is named {' or '.join(sorted(keys))}",
         "Keep the header of the sheet as it was made",
     )
+
+
+class _Limits:
+    """What a file may hold in all: a small one can repeat a long text, or a row, without end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = self.text = 0
+
+    def within(self, rows: Rows) -> Iterator[tuple[int, Sequence[str]]]:
+        """Give the rows as they are. Raises ManifestError past the limits."""
+        for line, cells in rows:
+            self.rows += 1
+            self.text += sum(map(len, cells))
+            check_rows(self.path, self.rows)
+            if self.text > _MOST_TEXT:
+                raise ManifestError(
+                    self.path, f"holds more than {_MOST_TEXT:,} letters", "Split it"
+                )
+            yield line, cells
 
 
 def _read(path: Path) -> bytes:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from manifests.durable import atomic_write
 from manifests.errors import ManifestError
 from manifests.journal import FOLDER
+from manifests.parquet_files import opened
 from manifests.record import Record
 from manifests.review import digest
 
@@ -67,7 +68,8 @@ def read_formers(out: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for path in sorted(Path(out, FOLDER).glob("former-*.parquet")):
         try:
-            table = pq.read_table(path, page_checksum_verification=True)
+            with path.open("rb") as handle:
+                table = opened(handle).read(columns=["photo_id", "caption"])
             rows = zip(table["photo_id"].to_pylist(), table["caption"].to_pylist(), strict=True)
         except (pa.ArrowException, ValueError, KeyError) as error:
             raise ManifestError(

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from manifests.durable import atomic_write, write_json
 from manifests.errors import ManifestError
 from manifests.json_rows import parse
+from manifests.parquet_files import opened
 
 VERSION: Final = 1
 GROUPS_FILE: Final = "groups.parquet"
@@ -97,7 +98,7 @@ def read_groups(folder: Path) -> Groups:
     if not path.exists():
         return Groups()
     with path.open("rb") as handle, _told(path, "Remove it and run again: it is made anew"):
-        file = pq.ParquetFile(handle, page_checksum_verification=True)
+        file = opened(handle)
         schema = file.schema_arrow
         _check_version(path, int(schema.metadata[_VERSION_KEY]))
         if not schema.equals(_SCHEMA):

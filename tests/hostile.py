@@ -1,7 +1,12 @@
-"""Names of photos that people, cameras and bad people come up with, for every test of names."""
+"""What people, cameras and bad people come up with: names of photos; and bounds to test within."""
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
+
+import pytest
 
 _LETTERS: Final = "바다 사진 여름휴가"
 _FAMILY: Final = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # three people joined (ZWJ)
@@ -139,3 +144,21 @@ HOSTILE_NAMES: Final[tuple[bytes, ...]] = (
     b"same/a.PNG",
 )
 """Paths of photos below an archive, as bytes; each is another photo."""
+
+
+@contextmanager
+def bounded(megabytes: int) -> Iterator[None]:
+    """Fail where this process grows by more than so much, even if only for a moment."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak counts from here
+    except OSError:
+        pytest.skip("the peak of memory cannot be read here")
+    before = _memory("VmRSS")
+    yield
+    assert _memory("VmHWM") - before < megabytes << 10
+
+
+def _memory(what: str) -> int:
+    """Give a figure of this process, in KiB."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:"))
