@@ -33,7 +33,10 @@ CORPUS = --captions="$$CAPTIONS" $${PHOTOS:+--photos="$$PHOTOS"} $${DEV_LIST:+--
 RECIPE = $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"} $${MODEL:+--model="$$MODEL"} $${PRESET:+--preset="$$PRESET"}
 # The presets and captioners that end in -ko are Korean.
 KOREAN = $(if $(findstring -ko,$(PRESET)$(CAPTIONER)),.venv/.korean)
-PIP := .venv/bin/pip install --quiet --disable-pip-version-check --only-binary :all:
+# Nothing is installed whose hash is not in locks/, and nothing is compiled: kiwipiepy_model, a
+# dictionary, comes as source alone, and is packed by the setuptools that is there by its hash.
+PIP := .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+	--only-binary :all: --no-binary kiwipiepy_model --no-build-isolation
 
 .PHONY: help
 help: ## show this text
@@ -184,6 +187,17 @@ test: .venv/.dev ## run every check and test
 	.venv/bin/lint-imports
 	.venv/bin/pytest
 
+.PHONY: locks
+locks: .venv/.locks ## pin the packages of requirements*.txt and all below them by hash, after a change there
+	@for each in requirements*.txt; do .venv/locks/bin/uv --no-config pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make locks' \
+		-c constraints.txt -o "locks/$$each" "$$each" || exit; done
+
+.PHONY: audit
+audit: .venv/.locks ## ask whether vulnerabilities of the packages are known; needs the network
+	@for each in locks/*.txt; do .venv/locks/bin/pip-audit --strict --require-hashes --disable-pip \
+		-r "$$each" || exit; done
+
 .PHONY: clean
 clean: ## remove the Python environment; captions and features stay
 	rm -rf .venv
@@ -227,30 +241,35 @@ check-corpus:
 check-train: check-corpus
 	$(call need,OUT)
 
-.venv/.installed: $(REQUIREMENTS) requirements-base.txt constraints.txt
+.venv/.installed: locks/$(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo 'Python 3.11 to 3.13 is needed; give PYTHON=/path/to/python3.11' >&2; exit 2; }
 	@echo 'setting up: the Python packages, once; a few minutes' >&2
 	$(PYTHON) -m venv .venv
-	$(PIP) -r $(REQUIREMENTS)
+	$(PIP) -r locks/$(REQUIREMENTS)
 	@touch $@
 
-.venv/.demo: .venv/.installed requirements-demo.txt
-	$(PIP) -r requirements-demo.txt
+.venv/.demo: .venv/.installed locks/requirements-demo.txt
+	$(PIP) -r locks/requirements-demo.txt
 	@touch $@
 
-.venv/.train: .venv/.installed requirements-train.txt
-	$(PIP) -r requirements-train.txt
+.venv/.train: .venv/.installed locks/requirements-train.txt
+	$(PIP) -r locks/requirements-train.txt
 	@touch $@
 
-.venv/.urls: .venv/.installed requirements-urls.txt
-	$(PIP) -r requirements-urls.txt
+.venv/.urls: .venv/.installed locks/requirements-urls.txt
+	$(PIP) -r locks/requirements-urls.txt
 	@touch $@
 
-.venv/.korean: .venv/.train requirements-korean.txt
-	$(PIP) -r requirements-korean.txt
+.venv/.korean: .venv/.train locks/requirements-korean.txt
+	$(PIP) -r locks/requirements-korean.txt
 	@touch $@
 
-.venv/.dev: .venv/.installed requirements-dev.txt requirements-demo.txt requirements-train.txt requirements-urls.txt requirements-korean.txt
-	$(PIP) -r requirements-dev.txt
+.venv/.dev: .venv/.installed locks/requirements-dev.txt
+	$(PIP) -r locks/requirements-dev.txt
 	@touch $@ .venv/.demo .venv/.train .venv/.urls .venv/.korean
+
+.venv/.locks: locks/requirements-locks.txt
+	$(PYTHON) -m venv .venv/locks
+	$(subst .venv/bin,.venv/locks/bin,$(PIP)) -r locks/requirements-locks.txt
+	@touch $@

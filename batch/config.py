@@ -1,6 +1,5 @@
 """What a run is asked to do."""
 
-import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from batch.errors import ArchiveError
+from models.small_files import read_json
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PRETRAINED = os.path.join(HOME, "models", "pretrained")
@@ -174,8 +174,7 @@ def setting_of(captioner: str, name: str) -> str:
     _check_captioner(captioner)
     path = os.path.join(captioner, "config.json")
     try:
-        with open(path, encoding="utf-8") as file:
-            return str(json.load(file)[name])
+        return str(read_json(path)[name])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArchiveError(f"{path}: not a captioner's configuration ({error!r})") from error
 

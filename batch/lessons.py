@@ -9,7 +9,6 @@ from later.
 """
 
 import hashlib
-import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,10 +17,12 @@ from dataclasses import dataclass, replace
 from batch.errors import ArchiveError
 from manifests.record import Record
 from manifests.review import Review, ReviewStatus
+from models.small_files import read_json
 
 HELD_OUT, CHOSEN_ON = 1 / 4, 1 / 8  # shares of the groups; the rest is learnt from
 FILLED_IN = 3  # photos of a group that nobody looked at one by one; more would drown the others
 LEARNT_FILE = "learnt.json"
+MAX_LEARNT = 1 << 28  # bytes: ten million photos
 _SHORT = 16  # hexadecimals of an identity, enough to tell photos apart
 
 
@@ -150,8 +151,7 @@ def read_learnt(captioner: str) -> frozenset[str]:
     if not os.path.exists(path):
         return frozenset()
     try:
-        with open(path, encoding="utf-8") as file:
-            return frozenset(map(str, json.load(file)["photos"]))
+        return frozenset(map(str, read_json(path, MAX_LEARNT)["photos"]))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArchiveError(
             f"{path}: cannot tell what the captioner has learnt from ({error!r}); copy it again"

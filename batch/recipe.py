@@ -1,6 +1,5 @@
 """What a training is, beside its data: sizes, rates, passes, seed."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -8,6 +7,7 @@ from batch.errors import ArchiveError
 from models.attention_decoder import DecoderConfig
 from models.merge_decoder import MergeConfig
 from models.search import SearchConfig
+from models.small_files import read_json
 from models.tokenizers import find_tokenizer
 
 Architecture = Literal["attention", "merge"]
@@ -107,8 +107,7 @@ class Recipe:
     def read(cls, path: str) -> "Recipe":
         """Read a preset file. Raises ArchiveError naming what is not understood."""
         try:
-            with open(path, encoding="utf-8") as file:
-                found = json.load(file)
+            found = read_json(path)
             if "phases" in found:
                 found["phases"] = tuple(Phase(**phase) for phase in found["phases"])
             if "search" in found:

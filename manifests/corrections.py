@@ -15,7 +15,7 @@ from typing import Final
 from manifests.csv_cells import IsHeader, csv_rows
 from manifests.errors import ManifestError
 from manifests.ods_cells import ods_sheets
-from manifests.package import SAVE_ANEW, open_package
+from manifests.package import SAVE_ANEW, check_rows, open_package
 from manifests.review import Correction
 from manifests.sheet import column_name, rejoined
 from manifests.text import unescape_cell
@@ -24,29 +24,34 @@ from manifests.xlsx_cells import xlsx_sheets
 Rows = Iterable[tuple[int, Sequence[str]]]
 
 _MOST_BYTES: Final = 2**29
+_MOST_TEXT: Final = 2**29  # letters, however often one text is referred to
 _HEAD: Final = 20  # rows in which the header may stand: people put titles above it
 _KEYS: Final = frozenset({"path", "photo_id"})
 _ZIP: Final = b"PK\x03\x04"
 _OLD_OFFICE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 
 
-def read_corrections(path: Path, keys: Collection[str] = _KEYS) -> list[Correction]:
+def read_corrections(
+    path: Path, keys: Collection[str] = _KEYS, *, escaped: bool = True
+) -> list[Correction]:
     """Read the rows of a file that a person brings back; blank ones are left out.
 
     keys: names of columns by which the header is known; sheets of a workbook without one are passed
-    over. Formulas are read as their text; numbers, dates and so on as text near to what was typed.
+    over. escaped: cells are as `manifests.text` writes them; else they are given as they stand.
+    Formulas are read as their text; numbers, dates and so on as text near to what was typed.
     Raises ManifestError where the file can't be read, or has no such column, or two of one name.
     """
     data = _read(path)
     is_header = partial(_is_header, keys=frozenset(keys))
     found: list[Correction] = []
     known = False
+    limits = _Limits(path)
     for rows in _sheets(path, data, is_header):
-        numbered = iter(rows)
+        numbered = limits.within(rows)
         header = _header(numbered, is_header)
         if header:
             known = True
-            found += _corrections(_checked(path, header), numbered)
+            found += _corrections(_checked(path, header), numbered, escaped)
     if known:
         return found
     raise ManifestError(
@@ -54,6 +59,26 @@ def read_corrections(path: Path, keys: Collection[str] = _KEYS) -> list[Correcti
         f"no column is named {' or '.join(sorted(keys))}",
         "Keep the header of the sheet as it was made",
     )
+
+
+class _Limits:
+    """What a file may hold in all: a small one can repeat a long text, or a row, without end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = self.text = 0
+
+    def within(self, rows: Rows) -> Iterator[tuple[int, Sequence[str]]]:
+        """Give the rows as they are. Raises ManifestError past the limits."""
+        for line, cells in rows:
+            self.rows += 1
+            self.text += sum(map(len, cells))
+            check_rows(self.path, self.rows)
+            if self.text > _MOST_TEXT:
+                raise ManifestError(
+                    self.path, f"holds more than {_MOST_TEXT:,} letters", "Split it"
+                )
+            yield line, cells
 
 
 def _read(path: Path) -> bytes:
@@ -112,10 +137,11 @@ def _checked(path: Path, names: list[str]) -> list[str]:
     return names
 
 
-def _corrections(names: list[str], rows: Rows) -> Iterator[Correction]:
+def _corrections(names: list[str], rows: Rows, escaped: bool) -> Iterator[Correction]:
+    meant = unescape_cell if escaped else str
     for line, cells in rows:
         found = {name: cell for name, cell in zip(names, cells, strict=False) if name}
         if any(cell.strip() for cell in found.values()):
             # A row may end early: programs leave out empty cells at its end.
             whole = rejoined(dict.fromkeys(filter(None, names), "") | found)
-            yield Correction(line, {name: unescape_cell(cell) for name, cell in whole.items()})
+            yield Correction(line, {name: meant(cell) for name, cell in whole.items()})

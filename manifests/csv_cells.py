@@ -17,6 +17,8 @@ _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEPARATORS: Final = ",;\t"
 _HEAD: Final = 20  # rows to look for the header in
 _CELL_LIMIT: Final = 2**27  # of characters, in place of 2**17
+_CELLS_LIMIT: Final = 2**16  # in a line; a spreadsheet has 2**14 columns
+_LONG: Final = 2**16  # letters: a shorter line cannot have as many
 _AS_UTF_8: Final = "Save it again as CSV UTF-8 or as XLSX"
 
 
@@ -26,6 +28,7 @@ def csv_rows(path: Path, data: bytes, is_header: IsHeader) -> Iterator[tuple[int
     The separator is the one that makes a header of one of the first rows. Raises ManifestError.
     """
     separator, text = _announced(_decoded(path, data))
+    _check_width(path, text)
     separator = separator or _separator(text, is_header)
     csv.field_size_limit(_CELL_LIMIT)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -93,6 +96,14 @@ def _is_broken_utf_8(data: bytes) -> bool:
     beyond = [each for each in data.decode("utf-8", "replace") if each > "\x7f"]
     bad = beyond.count("\ufffd")
     return data.startswith(codecs.BOM_UTF8) or len(beyond) >= 5 * bad
+
+
+def _check_width(path: Path, text: str) -> None:
+    """Refuse lines of more cells than any table has, before they are taken apart."""
+    for line in io.StringIO(text, newline=""):
+        if len(line) > _LONG and max(map(line.count, _SEPARATORS)) > _CELLS_LIMIT:
+            problem = f"has a line of more than {_CELLS_LIMIT:,} cells"
+            raise ManifestError(path, problem, SAVE_ANEW)
 
 
 def _announced(text: str) -> tuple[str | None, str]:

@@ -16,6 +16,7 @@ from manifests.corrections import read_corrections
 from manifests.errors import ManifestError
 from manifests.json_rows import json_lines
 from manifests.sheet import column_name
+from manifests.text import unescape_cell
 
 PATHS: Final = (
     *("path", "file", "filename", "file_name", "filepath", "file_path"),
@@ -78,11 +79,15 @@ class _Layout:
 
 
 def read_table(path: Path, columns: Columns) -> Found:
-    """Read a CSV or XLSX file: a photo and its caption a row, columns known by their names."""
+    r"""Read a CSV or XLSX file: a photo and its caption a row, columns known by their names.
+
+    A caption may be escaped as in our own files. A path never is: `\x41.jpg` is that file's name.
+    """
     asked = {column_name(name) for name in (columns.path, columns.caption) if name}
-    for row in read_corrections(path, asked or {*PATHS, *CAPTIONS, *_IDENTITIES}):
+    for row in read_corrections(path, asked or {*PATHS, *CAPTIONS, *_IDENTITIES}, escaped=False):
         layout = _layout(path, tuple(row.cells), columns)
-        yield from _said(row.cells, layout, f"row {row.line}")
+        cells = {**row.cells, layout.caption: unescape_cell(row.cells[layout.caption])}
+        yield from _said(cells, layout, f"row {row.line}")
 
 
 def read_json_lines(path: Path, columns: Columns) -> Found:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from manifests.durable import atomic_write
 from manifests.errors import ManifestError
 from manifests.journal import FOLDER
+from manifests.parquet_files import opened
 from manifests.record import Record
 from manifests.review import digest
 
@@ -85,7 +86,8 @@ def read_former(path: Path) -> list[tuple[str, str, str]]:
     Raises ManifestError where it is damaged: its name tells what must be in it.
     """
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        with path.open("rb") as handle:
+            table = opened(handle).read(columns=_SCHEMA.names)
         columns = (table[name].to_pylist() for name in _SCHEMA.names)
         rows = list(zip(*columns, strict=True))
         if path.name != f"former-{_digest(rows)}.parquet":

@@ -4,7 +4,6 @@ reviews/groups.parquet   one row a photo that has a group; made anew at any time
 reviews/apart.json       the groups that a person has taken apart: never lost
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ import pyarrow.parquet as pq
 
 from manifests.durable import atomic_write, write_json
 from manifests.errors import ManifestError, NewerError
+from manifests.json_rows import parse
+from manifests.parquet_files import opened
 
 VERSION: Final = 1
 GROUPS_FILE: Final = "groups.parquet"
@@ -97,7 +98,7 @@ def read_groups(folder: Path) -> Groups:
     if not path.exists():
         return Groups()
     with path.open("rb") as handle, _told(path, "Remove it and run again: it is made anew"):
-        file = pq.ParquetFile(handle, page_checksum_verification=True)
+        file = opened(handle)
         schema = file.schema_arrow
         _check_version(path, int(schema.metadata[_VERSION_KEY]))
         if not schema.equals(_SCHEMA):
@@ -131,7 +132,7 @@ def read_apart(folder: Path) -> tuple[Group, ...]:
     if not path.exists():
         return ()
     with _told(path, "Put back a copy of it"):
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse(path.read_text(encoding="utf-8"))
         _check_version(path, int(found["version"]))
         groups = tuple(tuple(group) for group in found["apart"])
         if not all(isinstance(photo_id, str) for group in groups for photo_id in group):

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from manifests.durable import atomic_write, remove_leftovers
 from manifests.errors import ManifestError, NewerError
+from manifests.json_rows import parse
 from manifests.review import Offer, Review, ReviewStatus
 
 FOLDER: Final = "reviews"
@@ -227,7 +228,7 @@ def read_deed(path: Path) -> Deed:
     try:
         if digest != digest_of(data):
             raise ValueError("it is not what was written")
-        head, *lines = (json.loads(line) for line in data.splitlines())
+        head, *lines = (parse(line.decode()) for line in data.splitlines())
         version = head["photo_captions.reviews"]
         if version > VERSION:
             raise NewerError(

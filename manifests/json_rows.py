@@ -14,6 +14,8 @@ from manifests.errors import ManifestError
 
 MAX_LINE: Final = 1 << 20  # bytes of one line
 MAX_FILE: Final = 1 << 29  # bytes of a file that is one JSON value, and is held in memory whole
+_LARGE: Final = 1 << 24  # bytes: what is smaller does no harm, whatever is in it
+_BYTES_A_VALUE: Final = 8  # on average at least; captions and names have thirty
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -44,10 +46,20 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
 def json_file(path: Path) -> Any:
     """Read a file that is one JSON value. Raises ManifestError."""
     data = read_whole(path, MAX_FILE)
+    if is_bomb(data):
+        raise ManifestError(
+            path, "it is made of almost nothing but brackets and commas", "Look it over"
+        )
     found = _value(data.removeprefix(b"\xef\xbb\xbf"))
     if isinstance(found, ValueError):
         raise ManifestError(path, str(found), "Export it again as JSON in UTF-8") from found
     return found
+
+
+def is_bomb(data: bytes) -> bool:
+    """Tell JSON that would take a hundred times its size in memory: values of no bytes."""
+    values = sum(map(data.count, (b",", b"[", b"{")))
+    return len(data) > _LARGE and values * _BYTES_A_VALUE > len(data)
 
 
 def read_whole(path: Path, limit: int) -> bytes:

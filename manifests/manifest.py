@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from manifests.columns import batch_of, records_of
 from manifests.durable import atomic_write, sha256_of
 from manifests.errors import ManifestError
+from manifests.parquet_files import opened
 from manifests.record import Record, languages_of, sort_key
 from manifests.schema import archive_of, check_schema, schema_for
 
@@ -116,9 +117,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     """
     with path.open("rb") as handle:
         try:
-            file = pq.ParquetFile(
-                handle, page_checksum_verification=True, arrow_extensions_enabled=False
-            )
+            file = opened(handle)
             check_schema(path, file.schema_arrow)
             _check_metadata(file)
             yield file

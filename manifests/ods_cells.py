@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 
 from defusedxml.ElementTree import iterparse
 
-from manifests.package import COLUMNS_READ, ROWS_READ, open_package, readable
+from manifests.package import COLUMNS_READ, ROWS_READ, check_rows, open_package, readable
 
 _NAMES: Final = "{urn:oasis:names:tc:opendocument:xmlns:"
 _TABLE: Final = f"{_NAMES}table:1.0}}"
@@ -23,16 +23,18 @@ def ods_sheets(path: Path, data: bytes) -> Iterator[list[tuple[int, Sequence[str
     """Give the rows of each sheet with their numbers, blank ones left out. Raises ManifestError."""
     with open_package(path, data) as package, readable(path), package.open("content.xml") as source:
         rows: list[tuple[int, Sequence[str]]] = []
-        line = 1
+        line, given = 1, 0
         for _, element in iterparse(source, forbid_dtd=True):
             if element.tag == f"{_TABLE}table-row":
                 cells, count = _cells(element), _count(element, "rows")
                 if any(cells):
                     rows += [(at, cells) for at in range(line, min(line + count, ROWS_READ + 1))]
+                    check_rows(path, given + len(rows))
                 line += count
                 element.clear()
             elif element.tag == f"{_TABLE}table":
                 yield rows
+                given += len(rows)
                 rows, line = [], 1
 
 

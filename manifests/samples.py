@@ -3,7 +3,6 @@
 reviews/sample-0001.json   and so on; the last one is the one at work
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from manifests.durable import write_json
 from manifests.errors import ManifestError, NewerError
+from manifests.json_rows import parse
 
 VERSION: Final = 1
 
@@ -60,7 +60,7 @@ def last_sample(folder: Path, language: str | None = "") -> Sample | None:
 def read_sample(path: Path) -> Sample:
     """Read a sample; raises as `last_sample`."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse(path.read_text(encoding="utf-8"))
         if found["version"] > VERSION:
             problem = "it was made by a newer version of this program"
             raise NewerError(path, problem, "Update the program")

@@ -9,7 +9,6 @@ captions, which are less probable and less often right. These are fitted to gree
 that are drawn at random take the same.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from models.confidence import acceptable, area_under_risk, calibration_error, sp
 from models.errors import CheckpointError
 from models.fingerprints import CONFIDENCE_FILE as CONFIDENCE_FILE
 from models.logistic import fit_logistic, logistic
+from models.small_files import read_json
 
 FORMAT: Final = 1
 FOLDS: Final = 10
@@ -156,7 +156,7 @@ class Calibration:
         if not path.exists():
             return None
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = read_json(path)
             if found["format"] != FORMAT:
                 raise ValueError(f"format {found['format']!r}")
             several, single = map(_read_fitted, (found["several_beams"], found["single_caption"]))

@@ -11,6 +11,7 @@ card.md              what it was made from and what it can do, for people
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -37,13 +38,18 @@ from models.fingerprints import captioner_fingerprint as captioner_fingerprint
 from models.fingerprints import encoder_fingerprint as encoder_fingerprint
 from models.fingerprints import fingerprint as fingerprint
 from models.fingerprints import weights_fingerprint as weights_fingerprint
+from models.hdf5 import LARGEST
 from models.merge_decoder import MergeConfig, MergeDecoder, pool_photo
 from models.search import IMPOSSIBLE, CaptionSearch, SearchConfig
+from models.small_files import MAX_WORDS, read_json, read_text
 from models.tokenizers import find_tokenizer
 from models.tutorial_decoder import TutorialConfig, TutorialDecoder
 from models.vocabulary import PAD, START, Vocabulary
 
 FORMAT = 1
+MAX_BEAMS = 100
+MAX_LENGTH = 1_000
+_LANGUAGE = re.compile("[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")  # BCP 47
 BATCH = 64  # photos searched at once; the last batch is filled up, so that one graph serves all
 
 Photos = np.ndarray | Sequence[np.ndarray]
@@ -76,11 +82,12 @@ class CaptionerConfig:
         """Read a captioner folder's config.json. Raises CheckpointError naming file and remedy."""
         path = Path(folder, CONFIG_FILE)
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = read_json(path)
             sizes, _ = ARCHITECTURES[found.get("architecture", cls.architecture)]
             decoder = _filled(sizes, found["decoder"])
             search = _filled(SearchConfig, found["search"])
             config = _filled(cls, {**found, "decoder": decoder, "search": search})
+            _check_limits(config)
         except FileNotFoundError as error:
             raise CheckpointError(
                 f"{path}: no such file; is {folder} a captioner's folder?"
@@ -280,6 +287,18 @@ def load_encoder(folder: str, *, bfloat16: bool = False) -> keras.Model:
     return encoder
 
 
+def _check_limits(config: CaptionerConfig) -> None:
+    """Raise ValueError where a configuration asks for more than any captioner: memory is finite."""
+    sizes = [size for size in asdict(config.decoder).values() if type(size) is int]
+    second, first = sorted([FEATURES, *sizes])[-2:]
+    if first * second > LARGEST:  # no array has more numbers than its two largest sizes make
+        raise ValueError(f"sizes of {first:,} and {second:,}")
+    if config.search.num_beams > MAX_BEAMS or config.search.max_length > MAX_LENGTH:
+        raise ValueError("a search of more beams, or for longer captions, than any")
+    if not _LANGUAGE.fullmatch(config.language):  # it becomes the name of columns and files
+        raise ValueError(f"language is {config.language[:40]!r}")
+
+
 def _write_json(path: Path, found: Mapping[str, Any]) -> None:
     path.write_text(f"{json.dumps(found, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
 
@@ -298,7 +317,7 @@ def _read_vocabulary(folder: str, config: CaptionerConfig) -> Vocabulary:
     path = Path(folder, VOCABULARY_FILE)
     try:
         tokenizer = find_tokenizer(config.tokenizer)
-        vocabulary = Vocabulary.from_text(path.read_text(encoding="utf-8"), tokenizer)
+        vocabulary = Vocabulary.from_text(read_text(path, MAX_WORDS), tokenizer)
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{path}: not a captioner's vocabulary ({error}); copy the file again"

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from models.errors import CheckpointError
+from models.hdf5 import datasets_of, opened
 
 # What h5py raises, depending on where a file is damaged.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
@@ -40,7 +41,7 @@ def load_variables(variables: Sequence[Any], path: str | os.PathLike[str]) -> No
 
     Raises CheckpointError when the file cannot be read, lacks a variable, or holds another shape.
     """
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, {each.path: tuple(each.shape) for each in variables})
     for variable in variables:
         assign(variable, arrays, variable.path, path)
 
@@ -63,22 +64,35 @@ def assign(
     variable.assign(arrays[key])
 
 
-def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read every array of an HDF5 file, keyed by its full name. Raises CheckpointError."""
-    arrays: dict[str, np.ndarray] = {}
+def read_arrays(
+    path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> dict[str, np.ndarray]:
+    """Read every array of an HDF5 file, keyed by its full name. Raises CheckpointError.
 
-    def collect(name: str, node: Any) -> None:
-        if isinstance(node, h5py.Dataset):
-            arrays[name] = node[()]
-
+    shapes: of those that are wanted, the others are left out; none of another shape is read.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            file.visititems(collect)
+        with opened(path) as file:
+            found = datasets_of(file)
+            if shapes is not None:
+                found = {name: each for name, each in found.items() if name in shapes}
+                _check_shapes(path, found, shapes)
+            return {name: dataset[()] for name, dataset in found.items()}
     except _DAMAGE as error:
         raise CheckpointError(
             f"{os.fspath(path)}: not a readable weights file ({error}); copy the file again"
         ) from error
-    return arrays
+
+
+def _check_shapes(
+    path: str | os.PathLike[str], found: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    for name, each in found.items():
+        if each.shape != shapes[name]:
+            raise CheckpointError(
+                f"{os.fspath(path)}: {name} is {each.shape}, the configuration asks for "
+                f"{shapes[name]}; take all files from one captioner"
+            )
 
 
 def save_state(variables: Sequence[Any], path: str | os.PathLike[str], progress: str) -> None:
@@ -105,7 +119,7 @@ def load_state(variables: Sequence[Any], path: str | os.PathLike[str]) -> None:
 def read_progress(path: str | os.PathLike[str]) -> str:
     """Read the note of a state. Raises CheckpointError where there is none."""
     try:
-        with h5py.File(path, "r") as file:
+        with opened(path) as file:
             return str(file.attrs["progress"])
     except _DAMAGE as error:
         raise CheckpointError(f"{os.fspath(path)}: not a training state ({error})") from error

@@ -16,15 +16,20 @@ import numpy as np
 
 from models.checkpoint import load_variables
 from models.errors import CheckpointError
+from models.hdf5 import opened
 
 IMAGE_SIZE = 299  # pixels a side
 GRID = 8  # cells a side
 LOCATIONS = GRID * GRID
 FEATURES = 2048  # numbers a cell
 
+LARGEST_NPZ = 1 << 29  # bytes: four times those of float32
 _CONVOLUTIONS = 94
 _EPSILON = 1e-3  # of Keras' BatchNormalization in InceptionV3
-_DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def build_encoder(*, bfloat16: bool = False) -> keras.Model:
@@ -57,7 +62,21 @@ def load_encoder_weights(encoder: keras.Model, weights: str) -> None:
     elif weights.endswith(".weights.h5"):
         load_variables(encoder.variables, weights)
     else:
+        _check_own(weights)
         _assign(encoder, _from_keras(weights), weights)
+
+
+def _check_own(path: str) -> None:
+    """Raise CheckpointError unless a file is HDF5 that Keras reads nothing but arrays from."""
+    try:
+        if not path.endswith((".h5", ".hdf5")):  # Keras opens other endings in other ways
+            raise ValueError("its name ends in none of .h5, .hdf5 and .npz")
+        with opened(path):
+            pass
+    except (*_DAMAGE, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path}: not InceptionV3 weights that Keras can load ({error})"
+        ) from error
 
 
 def tune(encoder: keras.Model, after: str = "") -> None:
@@ -133,6 +152,8 @@ def _from_npz(path: str) -> list[tuple[np.ndarray, np.ndarray]]:
     names = ("beta", "moving_mean", "moving_variance")
     try:
         with np.load(path, allow_pickle=False) as file:
+            if sum(member.file_size for member in file.zip.infolist()) > LARGEST_NPZ:
+                raise ValueError(f"unpacks to more than {LARGEST_NPZ:,} bytes")
             return [
                 _folded(
                     file[f"conv2d_{number}/kernel"].astype(np.float32),

@@ -4,11 +4,11 @@ Nothing here needs Keras: who only looks for cached features need not wait for i
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import CheckpointError
+from models.small_files import read_json
 
 CONFIG_FILE = "config.json"
 VOCABULARY_FILE = "vocabulary.txt"
@@ -88,7 +88,7 @@ def fingerprint(paths: Sequence[Path], *words: str) -> str:
 def _read_config(path: Path) -> dict[str, str]:
     """Read some texts of a captioner's configuration, those that it leaves out as they are then."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         texts = {name: found.get(name, otherwise) for name, otherwise in _LEFT_OUT.items()}
         for name, text in texts.items():
             if not isinstance(text, str):

@@ -5,6 +5,7 @@ from the checkpoint, words from the captions: the Keras Tokenizer of the tutoria
 Optimizers are ignored, and no object of the checkpoint is restored: arrays are read by name.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ import numpy as np
 from models.captioner import Captioner, CaptionerConfig
 from models.encoder import FEATURES
 from models.errors import CheckpointError
+from models.hdf5 import LARGEST
 from models.legacy_words import TutorialWords, greedy, guess_language
 from models.tokenizers import find_tokenizer
 from models.tutorial_decoder import TutorialConfig, TutorialDecoder
@@ -177,6 +179,8 @@ def read_sizes(prefix: str) -> TutorialConfig:
             dimensions = dimensions[1:]
         if found is None:
             wrong.append(f"{name} is missing")
+        elif math.prod(found) > LARGEST:
+            wrong.append(f"{name} is {list(found)}, larger than any")
         elif not _fits(found, dimensions, sizes):
             wanted = ", ".join(str(sizes.get(size, size)) for size in dimensions)
             wrong.append(f"{name} is {list(found)}, not [{wanted}]")

@@ -7,18 +7,17 @@ Layers are told apart by the shapes of their arrays, in the order of the model's
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import h5py
 import numpy as np
 
 from models.captioner import Captioner, CaptionerConfig
 from models.encoder import FEATURES
 from models.errors import CheckpointError
+from models.hdf5 import LARGEST, opened
 from models.legacy_words import PostWords, greedy, guess_language
 from models.merge_decoder import MergeConfig, MergeDecoder
 from models.tokenizers import find_tokenizer
 from models.vocabulary import Vocabulary
 
-LARGEST = 1 << 28  # numbers in an array; a table of 100,000 words has a tenth of it
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
 Layers = list[list[np.ndarray]]
 
@@ -57,7 +56,7 @@ def read_layers(path: str) -> Layers:
     neither.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with opened(path) as file:
             root = file.get("model_weights", file)
             layers = [root[name] for name in _names(root, "layer_names")]
             arrays = [[_array(layer[n]) for n in _names(layer, "weight_names")] for layer in layers]

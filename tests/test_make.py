@@ -22,7 +22,7 @@ from tests.models.tutorial import Tutorial, said_captions
 from tests.pictures import encoded, grey16, noise, turned, upright
 
 ROOT = Path(__file__).parents[1]
-PARTS = ["Makefile", "batch", "manifests", "models", "recipes", "constraints.txt"]
+PARTS = ["Makefile", "batch", "manifests", "models", "recipes", "constraints.txt", "locks"]
 NAMES = "DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS"
 NAMES += " TRAIN_LIST DEV_LIST DEV_CAPTIONS STRICT PRESET ENCODER DRY_RUN SHOW RETRY_FAILED MOVED"
 NAMES += " ALLOW_PRIVATE PHOTO MODEL GLOVE FROM DESCRIPTIONS TEMPERATURE SEED"

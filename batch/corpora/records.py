@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from batch.corpora.corpus import CorpusError, Problem
+from manifests.json_rows import MAX_FILE, is_bomb
 
 Split = Literal["train", "dev"]
 
@@ -45,8 +46,11 @@ def wrong_caption(caption: object) -> str:
 def load_json(path: str) -> Any:
     """Read a JSON file. Raises CorpusError naming the file, the place where known, and a remedy."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE or is_bomb(data):
+            raise ValueError("more values than any file of captions")
+        text = data.decode("utf-8-sig")
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"{path}, line {error.lineno}, column {error.colno}"
