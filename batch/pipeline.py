@@ -19,6 +19,7 @@ from batch.run_log import tell
 from batch.scan import Photo, scan
 from batch.stopping import stopping
 from batch.summary import Summary
+from batch.unchanged import asks_the_same, unchanged_rows
 from batch.urls import Limits, absent_from, url_photos
 from manifests.record import Record, languages_of
 
@@ -42,6 +43,8 @@ def run(config: Config) -> Summary:
         )
         results.claim(moved=config.moved)
         with results.noted(summary):
+            if nothing_new(config, results, summary):
+                return summary
             previous = results.read()
             plan = plan_run(config, previous, summary)
             summary.note_others(plan.kept, config.captioner_name)
@@ -67,6 +70,21 @@ def run(config: Config) -> Summary:
             summary.count(new, plan.kept, absent)
             summary.set_aside = results.commit([*there, *absent])
     return summary
+
+
+def nothing_new(config: Config, results: Results, summary: Summary) -> bool:
+    """Tell, quickly, where a run would change nothing, and count the rows that are there.
+
+    It says no where it cannot tell by a glance; then the run looks closer.
+    """
+    if not asks_the_same(config, results.before) or not results.is_as_before():
+        return False
+    rows = unchanged_rows(find_photos(config, summary), results.manifest)
+    if rows is None or summary.unlisted:
+        summary.unlisted.clear()
+        return False
+    summary.count_rows(rows.statuses, rows.captioners, config.captioner_name)
+    return True
 
 
 def caption_photos(

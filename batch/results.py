@@ -74,7 +74,7 @@ class Results:
         self.csv = Path(out, "captions.csv")
         self.last_run = Path(out, "last_run.json")
         self._parts_root = Path(out, ".parts")
-        note = read_note(self.last_run)
+        self.before = note = read_note(self.last_run)  # on the last run
         self._csv_hashes = list(note.get("csv_sha256") or [])  # of what we wrote ourselves
         self._manifest_hash = note.get("manifest_sha256")
         self.journal = Journal(out)
@@ -221,6 +221,18 @@ class Results:
         there = self.manifest.exists() and self.copy.exists() and not self._view_is_due()
         return there and ordered == self._committed and read_archive(self.manifest) == self.archive
 
+    def is_as_before(self) -> bool:
+        """Tell whether everything is as the note on the last run says, reviews too.
+
+        No file but the manifest is read: `make verify` does that.
+        """
+        there = all(path.exists() for path in (self.manifest, self.copy))
+        if not there or self._view_is_due() or self._parts_root.exists():
+            return False
+        same = self.before.get("manifest_sha256") == sha256_file(self.manifest)
+        same = same and self.before.get("journal") == self.journal.latest
+        return same and read_archive(self.manifest) == self.archive
+
     def _view_is_due(self) -> bool:
         """Tell whether the CSV is not there, or a run was stopped just before it wrote it."""
         return not self.csv.exists() or len(self._csv_hashes) != 1
@@ -264,4 +276,4 @@ class Results:
 
     def _write_note(self, note: Mapping[str, Any]) -> None:
         hashes = {"csv_sha256": self._csv_hashes, "manifest_sha256": self._manifest_hash}
-        write_json(self.last_run, sealed({**note, **hashes}))
+        write_json(self.last_run, sealed({**note, **hashes, "journal": self.journal.latest}))

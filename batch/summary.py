@@ -76,6 +76,18 @@ class Summary:
         self.failed = Counter(record.status.value for record in there if record.failed)
         self._count_done()
 
+    def count_rows(self, statuses: Counter[str], captioners: Counter[str], captioner: str) -> None:
+        """Count the rows of a manifest in which nothing has changed, by status and by captioner."""
+        self.missing = statuses[Status.MISSING]
+        self.photos = statuses.total() - self.missing
+        self.unchanged = statuses[Status.CAPTIONED]
+        self.not_a_scene = statuses[Status.NOT_A_SCENE]
+        fine = (Status.MISSING, Status.CAPTIONED, Status.NOT_A_SCENE)
+        self.failed = Counter({each: n for each, n in statuses.items() if each not in fine})
+        self.others = _by_others(captioners, captioner)
+        self.to_do = 0
+        self._count_done()
+
     def note_failed(self, records: Iterable[Record], known: Collection[bytes]) -> None:
         """Count the photos that failed, and were not known to, by their raw paths."""
         for record in records:
@@ -89,8 +101,8 @@ class Summary:
         One that was trained anew under its old name is not told: a run with nothing to caption does
         not read the weights.
         """
-        names = ((record.captioner or "").rpartition("@")[0] for record in kept if record.answered)
-        self.others = Counter(name for name in names if name != captioner)
+        signed = Counter(record.captioner or "" for record in kept if record.answered)
+        self.others = _by_others(signed, captioner)
 
     def count_loaded(self, statuses: Mapping[str, int]) -> None:
         """Count photos that were only loaded and encoded."""
@@ -193,6 +205,15 @@ class Summary:
             (self.missing, "missing"),
             (len(self.unlisted), "folders that cannot be listed"),
         ]
+
+
+def _by_others(signed: Counter[str], captioner: str) -> Counter[str]:
+    """Count captions by the names of captioners, given by signatures, but for one."""
+    names: Counter[str] = Counter()
+    for signature, number in signed.items():
+        names[signature.rpartition("@")[0]] += number
+    names.pop(captioner, None)
+    return names
 
 
 def _kinds(failed: Counter[str]) -> str:

@@ -148,6 +148,12 @@ class Journal:
         """Give the files, in their order."""
         return sorted(self.folder.glob("[0-9]*.jsonl")) if self.folder.is_dir() else []
 
+    @property
+    def latest(self) -> str | None:
+        """The name of the last file, which changes with every deed."""
+        paths = self.paths()
+        return paths[-1].name if paths else None
+
     def deeds(self) -> list[Deed]:
         """Read all files. Raises ManifestError where one is damaged, missing or a newer version's.
 

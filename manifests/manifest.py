@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +21,7 @@ from manifests.parquet_files import opened
 from manifests.record import Record, languages_of, sort_key
 from manifests.schema import archive_of, check_schema, schema_for
 
+_ROWS_AT_A_GLANCE: Final = 8_192
 _ROWS_AT_ONCE: Final = 65_536  # in a row group, and in memory as columns beside the records
 
 
@@ -63,6 +64,17 @@ def read_names(path: Path) -> set[str]:
     with _opened(path) as file:
         table = file.read(columns=["photo_id", "path"])
     return {name for column in table.columns for name in column.drop_null().to_pylist()}
+
+
+def read_columns(path: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Give some columns of each row, in their order; few rows are held at a time.
+
+    Raises the errors of `read_records`.
+    """
+    with _opened(path) as file:
+        for batch in file.iter_batches(batch_size=_ROWS_AT_A_GLANCE, columns=list(names)):
+            batch.validate(full=True)
+            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 
 
 def read_identities(path: Path) -> set[str]:
