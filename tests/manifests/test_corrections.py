@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+import os
 import random
 from contextlib import suppress
 from pathlib import Path
