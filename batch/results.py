@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from batch.captioned import manifest_in, photos_folder, with_languages
 from batch.embedded import follow_embedded
@@ -70,9 +69,8 @@ class Results:
         self.csv = Path(out, "captions.csv")
         self.last_run = Path(out, "last_run.json")
         self._parts_root = Path(out, ".parts")
-        self._csv_hashes = list(
-            read_note(self.last_run).get("csv_sha256") or []
-        )  # of what we wrote ourselves
+        # Of the views that we wrote ourselves.
+        self._csv_hashes = list(read_note(self.last_run).get("csv_sha256") or [])
         self.journal = Journal(out)
         self.caught_up = False  # a killed run had left something to be shown
         self._committed: list[Record] = []
@@ -159,6 +157,8 @@ class Results:
         for record in self._unfinished.values():
             is_known = record.raw_path in paths or record.photo_id in photo_ids
             (others if is_known else new).append(record)
+        if not new:
+            return None
         set_aside = self._write(self._with_reviews(sorted([*self._committed, *new], key=sort_key)))
         shutil.rmtree(self._parts_root, ignore_errors=True)
         del self.parts  # they extend the new manifest
@@ -235,9 +235,9 @@ class Results:
         with noting(self.last_run, summary, self.archive, self.note):
             yield
 
-    def note(self, summary: Summary, **changes: Any) -> None:
+    def note(self, summary: Summary) -> None:
         """Write last_run.json."""
-        write_json(self.last_run, summary.as_dict() | changes | {"csv_sha256": self._csv_hashes})
+        write_json(self.last_run, summary.as_dict() | {"csv_sha256": self._csv_hashes})
 
     def rate(self) -> float | None:
         """Photos a second of the last run, where that tells something."""
