@@ -1,6 +1,7 @@
 """Pictures of every common kind, made by code, and seeded damage to them."""
 
 import random
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ def sources() -> dict[str, bytes]:
         "heic": encoded(photo, "HEIF", exif=exif),
         "heic-frames": encoded(photo, "HEIF", **_frames()),
         "avif": encoded(clear, "AVIF", **dressed),
-        "avif-frames": encoded(photo, "AVIF", **_frames()),
+        "avif-frames": _undated(encoded(photo, "AVIF", **_frames())),
         "jpeg2000": encoded(clear, "JPEG2000"),
         "bmp": encoded(photo, "BMP"),
     }
@@ -62,6 +63,11 @@ def sources() -> dict[str, bytes]:
 def _frames() -> dict[str, Any]:
     later = [pictures.noise(*SIDES, seed=seed) for seed in (1, 2)]
     return {"save_all": True, "append_images": later}
+
+
+def _undated(film: bytes) -> bytes:
+    """Give an AVIF of several frames without the moment it was made: the same bytes each time."""
+    return re.sub(rb"(?s)(mvhd|tkhd|mdhd)(\x01...).{16}", rb"\1\2" + bytes(16), film)
 
 
 def interlaced(values: np.ndarray) -> bytes:
