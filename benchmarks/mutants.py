@@ -25,6 +25,7 @@ def sources() -> dict[str, bytes]:
     clear.putalpha(photo.convert("L"))
     values = np.asarray(photo.convert("L"))
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    srgb = srgb[:24] + bytes(12) + srgb[36:]  # without the moment it was made
     exif = pictures.exif(6, "2019:05:04 12:33:10", "2020:01:01 00:00:00")
     dressed = {"exif": exif, "icc_profile": srgb}
     tiffs = ["raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg"]
