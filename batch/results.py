@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from batch.captioned import manifest_in, photos_folder, with_languages
 from batch.embedded import follow_embedded
