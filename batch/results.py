@@ -163,6 +163,8 @@ class Results:
         for record in self._unfinished.values():
             is_known = record.raw_path in paths or record.photo_id in photo_ids
             (others if is_known else new).append(record)
+        if not new:
+            return None
         set_aside = self._write(self._with_reviews(sorted([*self._committed, *new], key=sort_key)))
         shutil.rmtree(self._parts_root, ignore_errors=True)
         del self.parts  # they extend the new manifest
@@ -256,9 +258,9 @@ class Results:
         with noting(self.last_run, summary, self.archive, self.note):
             yield
 
-    def note(self, summary: Summary, **changes: Any) -> None:
+    def note(self, summary: Summary) -> None:
         """Write last_run.json."""
-        self._write_note(summary.as_dict() | changes)
+        self._write_note(summary.as_dict())
 
     def rate(self) -> float | None:
         """Photos a second of the last run, where that tells something."""

@@ -13,7 +13,7 @@ from typing import Any
 from batch.config import version
 from batch.errors import FaultError, is_fault
 from batch.run_log import run_log, tell
-from batch.summary import Summary
+from batch.summary import Ending, Summary
 
 _ENOUGH = 500  # photos; a run over a few is mostly start-up, and says little of its rate
 
@@ -35,18 +35,22 @@ def rate_of(note: Mapping[str, Any]) -> float | None:
 
 @contextmanager
 def noting(
-    path: Path, summary: Summary, archive: str, write: Callable[..., None]
+    path: Path, summary: Summary, archive: str, write: Callable[[Summary], None]
 ) -> Iterator[None]:
     """Note down that a run has begun, and how it ended, however it does; its log is beside it.
 
-    `write` writes a summary, with changes, to `path`. Raises FaultError for what no run should come
+    `write` writes a summary to `path`. Raises FaultError for what no run should come
     to: the log has the traceback.
     """
-    told_before = list(read_note(path).get("unlisted") or [])
+    before = read_note(path)
+    has_spoken = before.get("ended") in (Ending.COMPLETE, Ending.MAX_HOURS)
+    told_before = list(before.get("unlisted") or []) if has_spoken else []
     with run_log(path.parent, summary.run) as log:
         started = {"archive": archive, "version": version()} | summary.asked
         tell("run started", what=summary.verb, **started)
-        write(summary, unlisted=told_before)
+        # What captioning was asked stays known when another command writes the note.
+        summary.asked = summary.asked or dict(before.get("asked") or {})
+        write(summary)
         try:
             yield
             summary.newly_unlisted = [x for x in summary.unlisted if x not in told_before]

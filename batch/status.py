@@ -84,7 +84,7 @@ def _last_run(
 
 
 def _ending(note: Mapping[str, Any], out: str) -> str:
-    took = duration(float(note.get("seconds") or 0))
+    took = duration(max(1.0, float(note.get("seconds") or 0)))
     log = os.path.join(out, LOG_FILE)
     match note.get("ended"):
         case Ending.COMPLETE:

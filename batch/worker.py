@@ -1,8 +1,8 @@
 """A process that reads and decodes photos for a run, so that a hostile file breaks nothing else.
 
-`batch.sandbox` starts it and tells it which photo; what goes back is JSON and plain bytes, never
-pickles: bytes from a process that has decoded hostile files are not trusted. It imports no network
-and no table, so that a new one is there at once.
+`batch.worker_process` starts it and tells it which photo; what goes back is JSON and plain bytes,
+never pickles: bytes from a process that has decoded hostile files are not trusted. It imports no
+network and no table, so that a new one is there at once.
 """
 
 import json
@@ -38,7 +38,7 @@ def serve(descriptor: int) -> None:
 
 
 def _confine() -> None:
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # libtiff prints what is wrong with a photo: its row says it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's business
     for timer in (signal.SIGPROF, signal.SIGALRM):

@@ -23,14 +23,16 @@ from unittest.mock import patch
 from tqdm import tqdm
 
 from batch import sandbox
+from batch.damage import NEEDS_MEMORY
 from batch.encode import batched, load_chunks
 from batch.photos import LoadedPhoto
 from batch.scan import Photo, scan
+from batch.worker_process import CRASHES, SLOW, WorkerProcess
 from benchmarks.mutants import mutants
 
 A_FOLDER = 500
 OUTCOMES = ("ok", "truncated", "unreadable", "unsupported", "too_large", "io")
-ENDED = (sandbox.CRASHES, sandbox.SLOW, sandbox.NEEDS_MEMORY)
+ENDED = (CRASHES, SLOW, NEEDS_MEMORY)
 
 
 @dataclass
@@ -59,12 +61,12 @@ def fuzz(damaged: Iterable[tuple[str, bytes]], work: Path, keep: Path | None = N
         finally:
             seconds[photo.relative] = time.monotonic() - start
 
-    class Counted(sandbox._Worker):
+    class Counted(WorkerProcess):
         def __init__(self) -> None:
             super().__init__()
             found.workers += 1
 
-    with patch("batch.encode.load", timed), patch.object(sandbox, "_Worker", Counted):
+    with patch("batch.encode.load", timed), patch.object(sandbox, "WorkerProcess", Counted):
         for number, some in enumerate(batched(damaged, A_FOLDER)):
             folder = work / str(number)
             names = dict(_saved(some, folder))

@@ -1,6 +1,7 @@
 """Pictures of every common kind, made by code, and seeded damage to them."""
 
 import random
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ def sources() -> dict[str, bytes]:
     clear.putalpha(photo.convert("L"))
     values = np.asarray(photo.convert("L"))
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    srgb = srgb[:24] + bytes(12) + srgb[36:]  # without the moment it was made
     exif = pictures.exif(6, "2019:05:04 12:33:10", "2020:01:01 00:00:00")
     dressed = {"exif": exif, "icc_profile": srgb}
     tiffs = ["raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg"]
@@ -53,7 +55,7 @@ def sources() -> dict[str, bytes]:
         "heic": encoded(photo, "HEIF", exif=exif),
         "heic-frames": encoded(photo, "HEIF", **_frames()),
         "avif": encoded(clear, "AVIF", **dressed),
-        "avif-frames": encoded(photo, "AVIF", **_frames()),
+        "avif-frames": _undated(encoded(photo, "AVIF", **_frames())),
         "jpeg2000": encoded(clear, "JPEG2000"),
         "bmp": encoded(photo, "BMP"),
     }
@@ -62,6 +64,11 @@ def sources() -> dict[str, bytes]:
 def _frames() -> dict[str, Any]:
     later = [pictures.noise(*SIDES, seed=seed) for seed in (1, 2)]
     return {"save_all": True, "append_images": later}
+
+
+def _undated(film: bytes) -> bytes:
+    """Give an AVIF of several frames without the moment it was made: the same bytes each time."""
+    return re.sub(rb"(?s)(mvhd|tkhd|mdhd)(\x01...).{16}", rb"\1\2" + bytes(16), film)
 
 
 def interlaced(values: np.ndarray) -> bytes:

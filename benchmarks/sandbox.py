@@ -1,10 +1,10 @@
 """Photos loaded a second: by threads of one process, and by workers of their own.
 
-    python -m benchmarks.sandbox [--limit N] [--rounds N]
+    python -m benchmarks.sandbox [--limit N] [--rounds N] [--encode]
 
 Loads the same drawn photos both ways, in turns: small ones (224x224), and ones of 12 megapixels,
-both JPEG. What the encoder takes is left out. Also tells what a worker costs to start, and how long
-the run waits for one whose decoder has crashed. Prints JSON; see that nothing else runs meanwhile.
+both JPEG; medians of the rounds. `--encode` has the encoder see them as well, as in a run. Tells
+what a worker costs to start, too. Prints JSON; see that nothing else runs meanwhile.
 """
 
 import argparse
@@ -20,9 +20,12 @@ import numpy as np
 from PIL import Image
 
 from batch import photos, sandbox
-from batch.encode import load_chunks
+from batch.config import CAPTIONER, captioner_folder
+from batch.encode import Encode, load_and_encode, load_chunks
+from batch.quiet import start_tensorflow
 from batch.scan import Photo, scan
 
+Load = Callable[..., photos.LoadedPhoto]
 SIZES = {"small": ((224, 224), 600), "12 megapixels": ((4000, 3000), 60)}
 
 
@@ -38,28 +41,40 @@ def draw(folder: Path, size: tuple[int, int], number: int) -> None:
         picture.save(folder / f"{each:04}.jpg", quality=88)
 
 
-def seconds(folder: Path, load: Callable[..., photos.LoadedPhoto]) -> float:
-    """Time the loading of a folder."""
+def seconds(folder: Path, load: Load, encode: Encode | None) -> float:
+    """Time the loading of a folder, and where there is an encoder what it does."""
     with patch("batch.encode.load", load):
         start = time.perf_counter()
-        loaded = [photo for chunk in load_chunks(scan(folder), ()) for photo in chunk]
+        if encode is None:
+            chunks = load_chunks(scan(folder), ())
+        else:
+            chunks = (chunk for chunk, _ in load_and_encode(scan(folder), (), encode))
+        loaded = [photo for chunk in chunks for photo in chunk]
         took = time.perf_counter() - start
     if any(photo.status != "ok" for photo in loaded):
         raise SystemExit(f"a photo in {folder} was not loaded")
     return took
 
 
-def compare(folder: Path, rounds: int) -> dict[str, float]:
+def compare(folder: Path, rounds: int, encode: Encode | None) -> dict[str, float]:
     """Load a folder both ways in turns; the medians, in photos a second."""
     number = len(list(folder.iterdir()))
     ways = {"threads": photos.load, "workers": sandbox.load}
     took: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds + 1):
         for name, load in ways.items():
-            took[name].append(seconds(folder, load))
+            took[name].append(seconds(folder, load, encode))
     rates = {name: number / statistics.median(each[1:]) for name, each in took.items()}
     rates = {name: round(rate, 1) for name, rate in rates.items()}
     return rates | {"workers_to_threads": round(rates["workers"] / rates["threads"], 3)}
+
+
+def encoder() -> Encode:
+    """Load the encoder of the captioner that ships."""
+    start_tensorflow()
+    from batch.caption import encode_with
+
+    return encode_with(captioner_folder(CAPTIONER))
 
 
 def first_photo(folder: Path) -> float:
@@ -83,11 +98,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=int, help="photos of each size at most")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--encode", action="store_true", help="with the encoder at work")
     options = parser.parse_args(arguments)
+    encode = encoder() if options.encode else None
     found: dict[str, object] = {"workers": sandbox.WORKERS}
     with tempfile.TemporaryDirectory() as work:
         for name, folder in folders(Path(work), options.limit):
-            found[name] = compare(folder, options.rounds)
+            found[name] = compare(folder, options.rounds, encode)
         found["first_photo_s"] = first_photo(folder)
     print(json.dumps(found, indent=2))
 

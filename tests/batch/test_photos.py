@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import struct
+import tracemalloc
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -200,6 +202,15 @@ def test_inks_have_the_colours_of_their_profile(loaded):
     red, green, blue = middle(loaded(encoded(cyan, icc_profile=pictures.ink_profile())))
     assert green > red + 50
     assert green > blue + 50
+
+
+def test_inks_kept_as_light_and_colour_have_their_colours(loaded):
+    # YCCK, as Photoshop writes it: what is stored is (luma, blue, red) of the inks, and black.
+    data = bytearray(encoded(Image.new("CMYK", (64, 64), (76, 84, 254, 0))))
+    mark = data.index(b"Adobe")
+    assert data[mark + 11] == 0  # how the colours are transformed: not
+    data[mark + 11] = 2
+    assert np.abs(np.subtract(middle(loaded(bytes(data))), (254, 0, 0))).max() <= 6
 
 
 @pytest.mark.parametrize("profile", [b"no profile at all", "of RGB"])
@@ -443,6 +454,41 @@ def test_a_large_jpeg_without_its_last_two_bytes_is_truncated_though_scaled_down
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "HEIF", "AVIF", "JPEG2000"])
 def test_a_file_of_a_header_alone_is_truncated(loaded, form):
     assert_bad(loaded(encoded(noise(), form)[:40]), "truncated")
+
+
+def test_bytes_that_changed_inside_a_photo_show_in_it_and_cost_nothing_else(loaded):
+    data = bytearray(encoded(upright()))
+    data[-60] ^= 4
+    found = loaded(bytes(data))
+    assert found.status == "ok"
+    assert fields(found.pixels)[:2] == fields(loaded(encoded(upright())).pixels)[:2]
+
+
+def test_a_jpeg_without_the_mark_of_jfif_is_a_photo(loaded):
+    data = encoded(upright())
+    assert data[2:4] == b"\xff\xe0"
+    end = 4 + int.from_bytes(data[4:6], "big")
+    assert_upright(loaded(data[:2] + data[end:]))
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        pictures.chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(200_000_000), 9)),
+        pictures.chunk(b"iTXt", b"x\0\1\0\0\0" + zlib.compress(bytes(200_000_000), 9)),
+        pictures.chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(bytes(200_000_000), 9)),
+        pictures.chunk(b"tEXt", b"Comment\0" + bytes(2_000_000)) * 40,
+    ],
+    ids=["zTXt", "iTXt", "iCCP", "tEXt"],
+)
+def test_texts_that_unpack_to_hundreds_of_megabytes_are_not_unpacked(loaded, bomb):
+    sound = encoded(upright(), "PNG")
+    tracemalloc.start()
+    found = loaded(sound[:33] + bomb + sound[33:])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert_bad(found, "unreadable", "MAX_TEXT")
+    assert peak < 16_000_000 + 2 * len(bomb)
 
 
 FORMS = ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "HEIF", "AVIF", "BMP", "ICO", "TGA"]

@@ -5,6 +5,7 @@ import pytest
 import batch.results
 from batch.errors import ArchiveError
 from batch.results import Results
+from batch.run_note import read_note
 from batch.summary import Summary
 from manifests.errors import ManifestError
 from tests.batch.archives import state_of
@@ -194,3 +195,15 @@ def test_the_note_is_written_however_the_run_ends(results, tmp_path):
         assert (tmp_path / "out" / "last_run.json").exists()
         (tmp_path / "out" / "last_run.json").unlink()
     assert (summary.exit_code, summary.error) == (1, "OSError: it broke")
+
+
+def test_the_note_begins_without_an_end_and_keeps_what_captioning_was_asked(results):
+    with results().noted(Summary("photos", "out", asked={"exclude": ["private"]})):
+        note = read_note(results().last_run)
+        assert (note["ended_at"], note["ended"], note["exit_code"]) == (None, None, None)
+    with results().noted(Summary("photos", "out", verb="recaptioned")):
+        pass
+    note = read_note(results().last_run)
+    assert (note["ended"], note["exit_code"], note["verb"]) == ("complete", 0, "recaptioned")
+    assert note["asked"] == {"exclude": ["private"]}
+    assert note["ended_at"] >= note["started_at"]

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 import batch.photos
-from batch import sandbox
+from batch import sandbox, worker_process
 from batch.damage import NEEDS_MEMORY
 from batch.errors import ArchiveError
 from batch.pipeline import run
-from batch.sandbox import CRASHES, SLOW, load
+from batch.sandbox import load
 from batch.scan import Photo, scan
 from batch.urls import Limits, UrlPhoto
+from batch.worker_process import CRASHES, SLOW
 from tests import pictures
 from tests.pictures import encoded, upright
 
@@ -38,10 +39,10 @@ def fresh_workers():
 @pytest.fixture
 def hostile(monkeypatch):
     """Let the comment of a JPEG break what decodes it; what takes long is stopped early."""
-    start = sandbox.START.replace("serve(", "import tests.batch.hostile\nserve(")
-    monkeypatch.setattr(sandbox, "START", start)
-    monkeypatch.setattr(sandbox, "DECODING_S", 0.5)
-    monkeypatch.setattr(sandbox, "READING_S", 20.0)
+    start = worker_process.START.replace("serve(", "import tests.batch.hostile\nserve(")
+    monkeypatch.setattr(worker_process, "START", start)
+    monkeypatch.setattr(worker_process, "DECODING_S", 0.5)
+    monkeypatch.setattr(worker_process, "READING_S", 20.0)
 
 
 def put(folder: Path, comment: str, name: str = "a.jpg") -> Photo:
@@ -153,7 +154,7 @@ def test_a_photo_is_tried_again_while_no_other_is_loaded(tmp_path, hostile, monk
 
 
 def test_a_photo_that_cannot_be_read_in_time_is_not_at_fault(tmp_path, hostile, monkeypatch):
-    monkeypatch.setattr(sandbox, "READING_S", 0.5)
+    monkeypatch.setattr(worker_process, "READING_S", 0.5)
     photo = replace(put(tmp_path, "", "stuck.jpg"), size=7, mtime_ns=9)
     found = load(photo)
     assert (found.status, found.photo_id, found.size, found.mtime_ns) == ("io", None, 7, 9)
@@ -178,9 +179,11 @@ def test_a_worker_that_died_while_it_waited_is_replaced(tmp_path):
 
 def test_a_fault_of_the_program_is_told_and_condemns_no_photo(tmp_path, hostile, monkeypatch):
     monkeypatch.setattr(
-        sandbox,
+        worker_process,
         "START",
-        sandbox.START.replace("serve(", "import batch.worker\nbatch.worker.decoded = None\nserve("),
+        worker_process.START.replace(
+            "serve(", "import batch.worker\nbatch.worker.decoded = None\nserve("
+        ),
     )
     with pytest.raises(RuntimeError, match=r"(?s)a\.jpg.*NoneType.*not callable"):
         load(put(tmp_path, ""))
@@ -188,7 +191,7 @@ def test_a_fault_of_the_program_is_told_and_condemns_no_photo(tmp_path, hostile,
 
 
 def test_where_no_worker_can_be_started_the_run_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(sandbox, "START", "raise SystemExit(1)")
+    monkeypatch.setattr(worker_process, "START", "raise SystemExit(1)")
     with pytest.raises(ArchiveError, match="did not start"):
         load(put(tmp_path, ""))
 
@@ -258,9 +261,9 @@ def test_a_worker_holds_nothing_of_the_run_open(tmp_path):
 LOADING = """
 import sys
 from threading import Thread
-from batch import sandbox
-sandbox.START = sandbox.START.replace("serve(", "import tests.batch.hostile\\nserve(")
-sandbox.DECODING_S = 2.0
+from batch import sandbox, worker_process
+worker_process.START = worker_process.START.replace("serve(", "import tests.batch.hostile\\nserve(")
+worker_process.DECODING_S = 2.0
 from batch.scan import scan
 photos = list(scan(sys.argv[1]))
 sandbox.load(photos[0])
