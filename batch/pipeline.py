@@ -83,7 +83,7 @@ def nothing_new(config: Config, results: Results, summary: Summary) -> bool:
     if rows is None or summary.unlisted:
         summary.unlisted.clear()
         return False
-    summary.count_rows(rows.statuses, rows.captioners, config.captioner_name)
+    summary.count_unchanged(rows.statuses, rows.captioners, config.captioner_name)
     return True
 
 

@@ -76,7 +76,9 @@ class Summary:
         self.failed = Counter(record.status.value for record in there if record.failed)
         self._count_done()
 
-    def count_rows(self, statuses: Counter[str], captioners: Counter[str], captioner: str) -> None:
+    def count_unchanged(
+        self, statuses: Counter[str], captioners: Counter[str], captioner: str
+    ) -> None:
         """Count the rows of a manifest in which nothing has changed, by status and by captioner."""
         self.missing = statuses[Status.MISSING]
         self.photos = statuses.total() - self.missing

@@ -1,4 +1,4 @@
-"""The run that finds nothing new: told by a glance at each file, and at few columns of the manifest.
+"""The run that finds nothing new: told by a glance at each file and at some of the manifest.
 
 Most nights nothing has changed. Then no row is made into a record and none is held for long: the
 time is that of asking the disk for each photo, the memory that of some thousand rows.
