@@ -110,7 +110,7 @@ class _Walk:
                 continue
             name, is_folder, is_link = entry
             relative = f"{folder}/{name}" if folder else name
-            if _matches(relative, self.exclude):
+            if self.exclude and _matches(relative, self.exclude):
                 continue
             if is_folder:
                 if self.is_new(relative, is_link, by_link):
