@@ -23,6 +23,7 @@ from batch.errors import PLAIN, LockedError
 from batch.review_arguments import whole_number
 from batch.stopping import interrupt
 from batch.summary import COMPLETE, FATAL, INTERRUPTED, LOCKED, USAGE, WITH_FAILURES
+from batch.text import printable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions too
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -47,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; the same command goes on from here", file=sys.stderr, flush=True)
         return _leave(INTERRUPTED)
     except LockedError as error:
-        print(f"locked: {error}", file=sys.stderr)
+        print(printable(f"locked: {error}"), file=sys.stderr)
         return LOCKED
     except PLAIN as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
         return FATAL
 
 

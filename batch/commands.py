@@ -78,7 +78,7 @@ def _run(config: Config) -> "Summary":
 def _tell_run(summary: "Summary", *, quiet: bool) -> None:
     if not quiet:
         _tell_unlisted(summary.unlisted)
-        print(summary)
+        print(printable(str(summary)))
     elif news := summary.news():
         print(printable(news), file=sys.stderr)
 
@@ -89,7 +89,7 @@ def features(options: argparse.Namespace) -> int:
 
     summary = encode_archive(config_of(options))
     _tell_unlisted(summary.unlisted)
-    print(summary)
+    print(printable(str(summary)))
     return summary.exit_code
 
 
