@@ -3,8 +3,10 @@
     python -m benchmarks.sandbox [--limit N] [--rounds N] [--encode]
 
 Loads the same drawn photos both ways, in turns: small ones (224x224), and ones of 12 megapixels,
-both JPEG; medians of the rounds. `--encode` has the encoder see them as well, as in a run. Tells
-what a worker costs to start, too. Prints JSON; see that nothing else runs meanwhile.
+both JPEG: how many a second, and milliseconds of the processor for one, in the run's process and in
+its workers together; medians of the rounds. `--encode` has the encoder see them as well, as in a
+run. Tells what the first photo waits for its worker, too. Prints JSON. For Linux; the photos a
+second mean little where something else runs meanwhile.
 """
 
 import argparse
@@ -41,32 +43,40 @@ def draw(folder: Path, size: tuple[int, int], number: int) -> None:
         picture.save(folder / f"{each:04}.jpg", quality=88)
 
 
-def seconds(folder: Path, load: Load, encode: Encode | None) -> float:
-    """Time the loading of a folder, and where there is an encoder what it does."""
+def cpu_seconds() -> float:
+    """Give the processor's seconds of this process and of its workers."""
+    pids = [worker.process.pid for worker in sandbox._idle]
+    clocks = [(~pid << 3) | 2 for pid in pids]  # clock_getcpuclockid(3) of another process
+    return time.process_time() + sum(time.clock_gettime(clock) for clock in clocks)
+
+
+def load_all(folder: Path, load: Load, encode: Encode | None) -> tuple[float, float]:
+    """Load a folder, and encode it where there is an encoder; seconds, and the processor's."""
     with patch("batch.encode.load", load):
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), cpu_seconds()
         if encode is None:
             chunks = load_chunks(scan(folder), ())
         else:
             chunks = (chunk for chunk, _ in load_and_encode(scan(folder), (), encode))
         loaded = [photo for chunk in chunks for photo in chunk]
-        took = time.perf_counter() - start
+        took, cpu = time.perf_counter() - start, cpu_seconds() - cpu_start
     if any(photo.status != "ok" for photo in loaded):
         raise SystemExit(f"a photo in {folder} was not loaded")
-    return took
+    return took / len(loaded), cpu / len(loaded)
 
 
 def compare(folder: Path, rounds: int, encode: Encode | None) -> dict[str, float]:
-    """Load a folder both ways in turns; the medians, in photos a second."""
-    number = len(list(folder.iterdir()))
+    """Load a folder both ways in turns; the medians, the first round left out."""
     ways = {"threads": photos.load, "workers": sandbox.load}
-    took: dict[str, list[float]] = {name: [] for name in ways}
+    took: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(rounds + 1):
         for name, load in ways.items():
-            took[name].append(seconds(folder, load, encode))
-    rates = {name: number / statistics.median(each[1:]) for name, each in took.items()}
-    rates = {name: round(rate, 1) for name, rate in rates.items()}
-    return rates | {"workers_to_threads": round(rates["workers"] / rates["threads"], 3)}
+            took[name].append(load_all(folder, load, encode))
+    found: dict[str, float] = {}
+    for name, each in took.items():
+        clock, cpu = (statistics.median(numbers[1:]) for numbers in zip(*each, strict=True))
+        found |= {f"{name}_photos_s": round(1 / clock, 1), f"{name}_cpu_ms": round(1000 * cpu, 2)}
+    return found
 
 
 def encoder() -> Encode:
