@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,9 @@ POOLED = (2048,)
 ENDING = ".parquet"
 POOLED_ENDING = "-pooled"
 DAMAGED = ".damaged"  # behind the name of a shard that is out of the way
+# Without threads: Arrow lets go of a thread that reads one column when another is damaged, and the
+# process may abort when it ends (pyarrow 26).
+ALONE: Any = {"page_checksum_verification": True, "use_threads": False}
 ROWS_A_GROUP = 8  # read together when one is asked for
 _CACHE = re.compile(f"[0-9a-f]{{16}}({POOLED_ENDING})?")
 

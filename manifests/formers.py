@@ -85,7 +85,7 @@ def read_former(path: Path) -> list[tuple[str, str, str]]:
     Raises ManifestError where it is damaged: its name tells what must be in it.
     """
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        table = pq.read_table(path, page_checksum_verification=True, use_threads=False)
         columns = (table[name].to_pylist() for name in _SCHEMA.names)
         rows = list(zip(*columns, strict=True))
         if path.name != f"former-{_digest(rows)}.parquet":

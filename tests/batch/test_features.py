@@ -133,9 +133,9 @@ def test_reading_a_photo_decodes_its_group_of_rows_alone(tmp_path, monkeypatch):
     asked = []
     read_row_group = pq.ParquetFile.read_row_group
 
-    def spy(file, group, *options):
+    def spy(file, group, **options):
         asked.append(group)
-        return read_row_group(file, group, *options)
+        return read_row_group(file, group, **options)
 
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", spy)
     assert_holds(cache, 5)
