@@ -114,14 +114,14 @@ def test_every_row_is_found_whatever_group_of_rows_it_is_in(tmp_path, number):
 def test_a_look_up_reads_the_identities_and_no_features(tmp_path, monkeypatch):
     written(tmp_path, 1, 2)
     asked = []
-    read_table = pq.read_table
+    read = pq.ParquetFile.read
 
-    def spy(path, columns=None, **options):
+    def spy(file, columns=None, **options):
         asked.append(columns)
-        return read_table(path, columns=columns, **options)
+        return read(file, columns=columns, **options)
 
-    monkeypatch.setattr(pq, "read_table", spy)
-    monkeypatch.setattr(pq, "ParquetFile", None)
+    monkeypatch.setattr(pq.ParquetFile, "read", spy)
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", None)
     cache = FeatureCache(str(tmp_path))
     assert identity(1) in cache
     assert len(cache) == 2
