@@ -16,6 +16,7 @@ from typing import Any
 
 from batch.__main__ import main
 from batch.scan import scan
+from batch.summary import INTERRUPTED
 from manifests.manifest import read_records
 from tests.batch.archives import (
     Archive,
@@ -134,7 +135,7 @@ class World:
         if pid:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, POLITE)
             return pid
-        code = CRASHED
+        code, arguments, has_begun = CRASHED, self.arguments(out, deed), False
         try:
             os.setsid()
             log = os.open(self.home / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
@@ -142,9 +143,12 @@ class World:
             os.dup2(log, 2)
             prepare()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, POLITE)
-            code = main(self.arguments(out, deed))
-        except BaseException:  # noqa: BLE001 - a forked process must not go on as its parent
+            has_begun = True
+            code = main(arguments)
+        except BaseException as error:  # noqa: BLE001 - a forked process must not go on as its parent
             traceback.print_exc()
+            if isinstance(error, KeyboardInterrupt) and not has_begun:
+                code = INTERRUPTED
         finally:
             os._exit(code)
 
