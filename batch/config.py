@@ -62,7 +62,8 @@ class Config:
     @property
     def asked(self) -> dict[str, Any]:
         """What a run is asked, for its note and its log: URLs are counted, they are in the rows."""
-        found = asdict(self) | {"urls": None if self.urls is None else len(self.urls)}
+        found = asdict(self) | {"languages": self.languages}
+        found["urls"] = None if self.urls is None else len(self.urls)
         return found | {name: os.path.abspath(found[name]) for name in ("out", "features")}
 
     def check(self, *, writes_out: bool = True) -> None:
