@@ -11,6 +11,7 @@ import pytest
 import batch.caption
 import batch.encode
 import batch.stopping
+from batch.__main__ import main
 from batch.pipeline import run
 from batch.results import Results
 from batch.stopping import stopping
@@ -130,6 +131,23 @@ def test_what_is_shown_early_can_be_reviewed_and_stays(album, twin):
     assert album.records["b.png"].review.caption == "my dear"
     run(twin.config())
     assert album.captions == twin.captions
+
+
+def test_words_follow_a_moved_photo_though_it_was_captioned_anew_between_two_nights(album, twin):
+    run(album.config())
+    Sheet(album).write("b.png", caption="this was b").bring_back()
+    shutil.copytree(album.out, twin.out)
+    shutil.copytree(album.features, twin.features)
+    disturb(album)
+    assert run(album.config(max_hours=NO_TIME)).waiting
+    before = album.records
+    anew = ["--out", album.out, "--features", album.features, "--captioner", album.captioner]
+    assert main(["recaption", *map(str, anew)]) == 0
+    assert album.records == before
+    nights(album)
+    run(twin.config())
+    assert album.results == twin.results
+    assert album.records["A.png"].review.caption == "this was b"
 
 
 def test_photos_that_it_did_not_come_to_keep_their_rows(album):
