@@ -75,6 +75,11 @@ class Config:
                 "photos by URL need a few packages more; `make caption URLS=…` installs them, and "
                 "so does `.venv/bin/pip install -r requirements-urls.txt`"
             )
+        if self.overwrite and self.max_hours is not None:
+            raise ArchiveError(
+                "EXISTING=overwrite begins with the first photo each time, so with MAX_HOURS= it "
+                "might never come to the last: leave one of the two out"
+            )
         for captioner in self.captioners:
             _check_captioner(captioner)
 

@@ -12,6 +12,7 @@ import batch.caption
 import batch.encode
 import batch.stopping
 from batch.__main__ import main
+from batch.errors import ArchiveError
 from batch.pipeline import run
 from batch.results import Results
 from batch.stopping import stopping
@@ -72,6 +73,11 @@ def test_a_run_that_is_done_in_time_is_complete(album):
     assert run(album.config(max_hours=9)).waiting == 0
     assert album.last_run["ended"] == "complete"
     assert run(album.config(max_hours=NO_TIME)).waiting == 0
+
+
+def test_what_begins_anew_each_time_is_not_cut_short(album):
+    with pytest.raises(ArchiveError, match="leave one of the two out"):
+        run(album.config(max_hours=9, overwrite=True))
 
 
 def test_photos_that_failed_count_though_others_wait(album):
