@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -16,7 +17,7 @@ from batch.errors import ArchiveError
 from batch.pipeline import run
 from batch.results import Results
 from batch.stopping import stopping
-from tests.batch.archives import Archive, draw
+from tests.batch.archives import Archive, StubCaptioner, draw
 from tests.batch.reviewers import Sheet
 
 NAMES = ["a.png", "b.png", "c.png", "d.png", "e.png"]
@@ -243,6 +244,20 @@ def test_a_shard_that_takes_long_is_not_waited_for(ctrl_c, monkeypatch):
         press()
         threading.Event().wait(60)
         pytest.fail("it was waited for")
+
+
+def test_a_signal_in_a_callback_is_heard_all_the_same(capfd):
+    """Python lets no error out of the callback of a weak reference: TensorFlow has many."""
+    with pytest.raises(SystemExit):
+        main(["--help"])  # every command listens
+    capfd.readouterr()
+    thing = StubCaptioner()
+    reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(KeyboardInterrupt):
+        del thing
+        threading.Event().wait(10)
+    assert reference() is None
+    assert not capfd.readouterr().err
 
 
 def test_a_signal_that_is_ignored_stays_so(ctrl_c):
