@@ -21,7 +21,7 @@ from batch.cache_limit import cache_size
 from batch.config import CAPTIONER, FEATURES, OUTPUTS, PRESETS
 from batch.errors import PLAIN, LockedError
 from batch.review_arguments import whole_number
-from batch.stopping import interrupt
+from batch.stopping import hear_again, interrupt
 from batch.summary import COMPLETE, FATAL, INTERRUPTED, LOCKED, USAGE, WITH_FAILURES
 from batch.text import printable
 
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, and prints errors as one line."""
     try:
         signal.signal(signal.SIGTERM, interrupt)
+        sys.unraisablehook = hear_again
         if isinstance(sys.stdout, io.TextIOWrapper):  # names may hold bytes that are no text
             sys.stdout.reconfigure(errors="backslashreplace")
         options = make_parser().parse_args(arguments)

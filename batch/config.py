@@ -62,7 +62,8 @@ class Config:
     @property
     def asked(self) -> dict[str, Any]:
         """What a run is asked, for its note and its log: URLs are counted, they are in the rows."""
-        found = asdict(self) | {"urls": None if self.urls is None else len(self.urls)}
+        found = asdict(self) | {"languages": self.languages}
+        found["urls"] = None if self.urls is None else len(self.urls)
         return found | {name: os.path.abspath(found[name]) for name in ("out", "features")}
 
     def check(self, *, writes_out: bool = True) -> None:
@@ -73,6 +74,11 @@ class Config:
             raise ArchiveError(
                 "photos by URL need a few packages more; `make caption URLS=…` installs them, and "
                 "so does `.venv/bin/pip install -r requirements-urls.txt`"
+            )
+        if self.overwrite and self.max_hours is not None:
+            raise ArchiveError(
+                "EXISTING=overwrite begins with the first photo each time, so with MAX_HOURS= it "
+                "might never come to the last: leave one of the two out"
             )
         for captioner in self.captioners:
             _check_captioner(captioner)

@@ -140,7 +140,7 @@ def _recaption(found: Captioned, results: Results, stage: Stage, summary: Recapt
         write_changes(found, changes, stage.captioners, summary.told())
     if not os.path.exists(summary.result):  # nothing has ever changed
         summary.result = str(results.csv)
-    summary.set_aside = results.commit(rows.values())
+    summary.set_aside = results.commit_reworded(rows.values())
 
 
 def _todo(rows: Collection[Record], stage: Stage, summary: RecaptionSummary) -> list[Record]:

@@ -10,7 +10,7 @@ log.jsonl          what the last runs did (batch/run_log.py)
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -144,9 +144,7 @@ class Results:
         What people have said comes from the journal, whatever the rows say of it. A CSV that a
         person has edited is kept under another name, which is returned.
         """
-        set_aside = self._write(self._with_reviews(sorted(records, key=sort_key)))
-        shutil.rmtree(self._parts_root, ignore_errors=True)
-        return set_aside
+        return self._commit(records)
 
     def commit_unfinished(self) -> str | None:
         """Add to the manifest what a run that stops early has found; do as `commit` otherwise.
@@ -155,21 +153,45 @@ class Results:
         The others wait in a shard: what became of a photo that was changed or moved is told when
         all have been seen, from what was known before the first of them.
         """
+        is_known = self._knower()
+        told: dict[bool, list[Record]] = {True: [], False: []}
+        for record in self._unfinished.values():
+            told[is_known(record)].append(record)
+        return self._commit([*self._committed, *told[False]], told[True]) if told[False] else None
+
+    def commit_reworded(self, records: Iterable[Record]) -> str | None:
+        """Do as `commit` with rows that say something else of the same photos.
+
+        What an unfinished run has found of photos that were changed or moved waits in a shard, as
+        in `commit_unfinished`: the manifest keeps the rows that it has.
+        """
+        is_known = self._knower()
+        before = {record.raw_path: record for record in self._committed}
+        rows = {record.raw_path: record for record in records}
+        waiting = [
+            row
+            for raw_path, row in rows.items()
+            if raw_path in self._unfinished
+            and not (raw_path in before and before[raw_path].photo_id == row.photo_id)
+            and is_known(row)
+        ]
+        for row in waiting:
+            del rows[row.raw_path]
+        return self._commit((before | rows).values(), waiting)
+
+    def _knower(self) -> Callable[[Record], bool]:
+        """Give what tells whether the manifest or people know of a photo, by path or by bytes."""
         heard = [*map(place_of, self._committed), *self.journal.read().heard]
         paths = {place.raw_path for place in heard}
         photo_ids = {place.photo_id for place in heard if place.photo_id}
-        new: list[Record] = []
-        others: list[Record] = []
-        for record in self._unfinished.values():
-            is_known = record.raw_path in paths or record.photo_id in photo_ids
-            (others if is_known else new).append(record)
-        if not new:
-            return None
-        set_aside = self._write(self._with_reviews(sorted([*self._committed, *new], key=sort_key)))
+        return lambda record: record.raw_path in paths or record.photo_id in photo_ids
+
+    def _commit(self, records: Iterable[Record], waiting: Sequence[Record] = ()) -> str | None:
+        set_aside = self._write(self._with_reviews(sorted(records, key=sort_key)))
         shutil.rmtree(self._parts_root, ignore_errors=True)
-        del self.parts  # they extend the new manifest
-        if others:
-            self.keep(others)
+        if waiting:
+            del self.parts  # they extend the new manifest
+            self.keep(waiting)
         return set_aside
 
     def catch_up(self, records: Sequence[Record]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -64,3 +65,11 @@ def stopping(max_hours: float | None, started: float) -> Iterator[Stop]:
 def interrupt(*_: object) -> NoReturn:
     """End what is being done, as Ctrl-C does."""
     raise KeyboardInterrupt
+
+
+def hear_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Stop all the same where a signal came within a callback: Python lets no error out of one."""
+    if lost.exc_type is KeyboardInterrupt:
+        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    else:
+        sys.__unraisablehook__(lost)

@@ -14,7 +14,7 @@ from typing import Any
 
 from batch.config import Config
 from batch.scan import Photo
-from batch.summary import Ending
+from batch.summary import Ending, Summary
 from manifests.manifest import read_columns
 from manifests.record import FINAL, Status
 
@@ -33,12 +33,16 @@ class Rows:
 
 
 def asks_the_same(config: Config, note: Mapping[str, Any]) -> bool:
-    """Tell whether a run asks no more than the last one, which its note says was complete."""
+    """Tell whether a run asks no more than the last one, which its note says was complete.
+
+    A note that another command wrote tells nothing of that: the run before it may have failed.
+    """
     asked = json.loads(json.dumps(config.asked))
     before = note.get("asked") or {}
     same = all(before.get(name) == asked[name] for name in asked.keys() - _NO_MATTER)
     does_more = config.overwrite or config.retry_failed or config.urls is not None
-    return same and note.get("ended") == Ending.COMPLETE and not does_more
+    was_done = note.get("verb") == Summary.verb and note.get("ended") == Ending.COMPLETE
+    return same and was_done and not does_more
 
 
 def unchanged_rows(photos: Iterable[Photo], manifest: Path) -> Rows | None:

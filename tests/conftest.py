@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 import pytest
 
@@ -47,10 +48,11 @@ def archive(tmp_path, captioner_folder):
 
 @pytest.fixture(autouse=True)
 def own_signals():
-    """Take back the handler that every command sets."""
-    before = signal.getsignal(signal.SIGTERM)
+    """Take back the handlers that every command sets."""
+    before, hook = signal.getsignal(signal.SIGTERM), sys.unraisablehook
     yield
     signal.signal(signal.SIGTERM, before)
+    sys.unraisablehook = hook
 
 
 @pytest.fixture

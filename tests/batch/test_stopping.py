@@ -5,16 +5,19 @@ import shutil
 import signal
 import threading
 import time
+import weakref
 
 import pytest
 
 import batch.caption
 import batch.encode
 import batch.stopping
+from batch.__main__ import main
+from batch.errors import ArchiveError
 from batch.pipeline import run
 from batch.results import Results
 from batch.stopping import stopping
-from tests.batch.archives import Archive, draw
+from tests.batch.archives import Archive, StubCaptioner, draw
 from tests.batch.reviewers import Sheet
 
 NAMES = ["a.png", "b.png", "c.png", "d.png", "e.png"]
@@ -71,6 +74,11 @@ def test_a_run_that_is_done_in_time_is_complete(album):
     assert run(album.config(max_hours=9)).waiting == 0
     assert album.last_run["ended"] == "complete"
     assert run(album.config(max_hours=NO_TIME)).waiting == 0
+
+
+def test_what_begins_anew_each_time_is_not_cut_short(album):
+    with pytest.raises(ArchiveError, match="leave one of the two out"):
+        run(album.config(max_hours=9, overwrite=True))
 
 
 def test_photos_that_failed_count_though_others_wait(album):
@@ -130,6 +138,23 @@ def test_what_is_shown_early_can_be_reviewed_and_stays(album, twin):
     assert album.records["b.png"].review.caption == "my dear"
     run(twin.config())
     assert album.captions == twin.captions
+
+
+def test_words_follow_a_moved_photo_though_it_was_captioned_anew_between_two_nights(album, twin):
+    run(album.config())
+    Sheet(album).write("b.png", caption="this was b").bring_back()
+    shutil.copytree(album.out, twin.out)
+    shutil.copytree(album.features, twin.features)
+    disturb(album)
+    assert run(album.config(max_hours=NO_TIME)).waiting
+    before = album.records
+    anew = ["--out", album.out, "--features", album.features, "--captioner", album.captioner]
+    assert main(["recaption", *map(str, anew)]) == 0
+    assert album.records == before
+    nights(album)
+    run(twin.config())
+    assert album.results == twin.results
+    assert album.records["A.png"].review.caption == "this was b"
 
 
 def test_photos_that_it_did_not_come_to_keep_their_rows(album):
@@ -219,6 +244,20 @@ def test_a_shard_that_takes_long_is_not_waited_for(ctrl_c, monkeypatch):
         press()
         threading.Event().wait(60)
         pytest.fail("it was waited for")
+
+
+def test_a_signal_in_a_callback_is_heard_all_the_same(capfd):
+    """Python lets no error out of the callback of a weak reference: TensorFlow has many."""
+    with pytest.raises(SystemExit):
+        main(["--help"])  # every command listens
+    capfd.readouterr()
+    thing = StubCaptioner()
+    reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(KeyboardInterrupt):
+        del thing
+        threading.Event().wait(10)
+    assert reference() is None
+    assert not capfd.readouterr().err
 
 
 def test_a_signal_that_is_ignored_stays_so(ctrl_c):

@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 
 import batch.results
+from batch.__main__ import main
 from batch.merge_review import merge_review
 from batch.pipeline import run
 from manifests.journal import Journal
@@ -148,3 +149,36 @@ def test_folders_that_cannot_be_listed_are_told_each_time(album, is_quick, monke
     for _ in range(2):
         assert not is_quick()
         assert is_quick.summary.unlisted == ["b: Permission denied"]
+
+
+def in_korean(folder, target):
+    """Copy a captioner, as one of another language."""
+    shutil.copytree(folder, target)
+    config = target / "config.json"
+    config.write_text(config.read_text().replace('"en"', '"ko"').replace('"tiny"', '"tiny-ko"'))
+    return str(target)
+
+
+def test_a_language_that_was_asked_for_in_vain_is_still_to_do(archive, fake_encoder, tmp_path):
+    """What another command notes down of itself says nothing of the run before it."""
+    archive.draw("a.png", "b.png")
+    run(archive.config())
+    others = (in_korean(archive.captioner, tmp_path / "ko"),)
+    killed = patch("batch.pipeline.caption_photos", side_effect=KeyboardInterrupt)
+    with killed, pytest.raises(KeyboardInterrupt):
+        run(archive.config(others=others))
+    theirs = tmp_path / "theirs.csv"
+    theirs.write_text("path,caption\na.png,a fox\n")
+    assert main(["import-captions", "--out", str(archive.out), "--name", "x", str(theirs)]) == 0
+    run(archive.config(others=others))
+    assert [len(row.languages) for row in archive.records.values()] == [2, 2]
+
+
+def test_a_captioner_that_speaks_another_language_now_is_looked_at(archive, fake_encoder, tmp_path):
+    archive.draw("a.png", "b.png")
+    korean = in_korean(archive.captioner, tmp_path / "ko")
+    run(archive.config(others=(korean,)))
+    config = tmp_path / "ko" / "config.json"
+    config.write_text(config.read_text().replace('"ko"', '"fr"'))
+    run(archive.config(others=(korean,)))
+    assert "fr" in {each.language for each in archive.records["a.png"].languages}
