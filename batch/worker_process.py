@@ -29,6 +29,8 @@ DECODING_S = 10.0  # of the processor; large pictures have more, see `batch.work
 MOST_SAID = 1 << 24  # bytes of one answer; pixels have 268,203
 SLOW = f"takes too long to decode, it may be damaged: restore it from a backup or {EXPORT}"
 CRASHES = f"crashes what decodes it, it may be damaged: restore it from a backup or {EXPORT}"
+NOT_STARTED = "photos cannot be loaded: a process for it did not start"
+LATER = "is there memory, and room for more processes? Then run again"
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # No threads for matrices. And memory is kept from photo to photo, up to 64 MiB: by default it is
 # given back after each, and got again page by page, which takes a third of a small photo's time.
@@ -78,23 +80,19 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         self.connection, theirs = Pipe()
-        with theirs:
-            self.process = subprocess.Popen(  # noqa: S603 - this program
-                [sys.executable, "-P", "-c", START, HOME, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                process_group=0,  # Ctrl-C is for the run, which ends its workers by leaving
-                env=os.environ | SETTINGS,
-            )
         self.answers = select.poll()
         self.answers.register(self.connection.fileno(), select.POLLIN)
+        try:
+            with theirs:
+                self.process = _started(theirs.fileno())
+        except OSError as error:
+            self.connection.close()
+            raise ArchiveError(f"{NOT_STARTED} ({error.strerror}); {LATER}") from error
         try:
             self.hear(STARTING_S)
         except (OSError, EOFError) as error:
             self.end()
-            text = "photos cannot be loaded: a process for it did not start; run again"
-            raise ArchiveError(text) from error
+            raise ArchiveError(f"{NOT_STARTED}; {LATER}") from error
 
     def load(self, task: Task) -> LoadedPhoto:
         """Load a photo. Raises Lost where the worker is of no more use."""
@@ -154,6 +152,18 @@ class WorkerProcess:
         self.process.kill()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
+
+
+def _started(descriptor: int) -> subprocess.Popen[bytes]:
+    """Start a worker that has its end of a connection at `descriptor`. Raises OSError."""
+    return subprocess.Popen(  # noqa: S603 - this program
+        [sys.executable, "-P", "-c", START, HOME, str(descriptor)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=[descriptor],
+        process_group=0,  # Ctrl-C is for the run, which ends its workers by leaving
+        env=os.environ | SETTINGS,
+    )
 
 
 class Answer(NamedTuple):

@@ -196,6 +196,19 @@ def test_where_no_worker_can_be_started_the_run_says_so(tmp_path, monkeypatch):
         load(put(tmp_path, ""))
 
 
+@pytest.mark.parametrize("what", ["START", "executable"])
+def test_a_run_that_cannot_start_a_worker_ends_with_what_to_do(
+    archive, stub_captioner, monkeypatch, what
+):
+    archive.draw("a.png")
+    if what == "START":
+        monkeypatch.setattr(worker_process, "START", "raise SystemExit(1)")
+    else:
+        monkeypatch.setattr(sys, "executable", str(archive.root / "gone"))
+    with pytest.raises(ArchiveError, match="^photos cannot be loaded: .* did not start.*run again$"):
+        run(archive.config())
+
+
 def test_large_pictures_are_decoded_one_at_a_time(tmp_path, hostile):
     notes = tmp_path / "notes"
     wanted = [put(tmp_path / "album", f"large {notes}", f"{n}.jpg") for n in range(4)]
