@@ -136,7 +136,7 @@ def remove(waste: Sequence[Waste], needed: Collection[str]) -> None:
                 _write_needed(each.path, needed)
             each.path.unlink(missing_ok=True)
         except (pa.ArrowException, OSError) as error:
-            if getattr(error, "errno", None) is not None:  # the disk's; Arrow's complaints have none
+            if getattr(error, "errno", None) is not None:  # the disk's: Arrow's have none
                 raise
             # Damaged: its photos are encoded again when they are needed.
             each.path.replace(f"{each.path}{DAMAGED}")

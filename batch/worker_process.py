@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from threading import Semaphore
@@ -20,12 +20,12 @@ from batch.damage import EXPORT, NEEDS_MEMORY, PhotoError
 from batch.errors import ArchiveError
 from batch.photos import LoadedPhoto, failed
 from batch.scan import Photo
-from batch.worker import LARGE_TAKES, PATIENCE
+from batch.worker import PATIENCE, seconds_for
 
 STARTING_S = 60.0
 READING_S = 60.0  # and a second more for each megabyte
 SLOWEST = 1_000_000  # bytes a second
-DECODING_S = 10.0  # of the processor; large pictures have more, see `batch.worker`
+DECODING_S = 10.0  # of the processor; many pixels have more, see `batch.worker`
 MOST_SAID = 1 << 24  # bytes of one answer; pixels have 268,203
 SLOW = f"takes too long to decode, it may be damaged: restore it from a backup or {EXPORT}"
 CRASHES = f"crashes what decodes it, it may be damaged: restore it from a backup or {EXPORT}"
@@ -102,9 +102,10 @@ class WorkerProcess:
             self.found = self.row(answer)
             wanted = task.needs_pixels(self.found.photo_id or "")
             answer = self.tell(wanted, PATIENCE * DECODING_S)
-        if answer.kind == "large":
-            with LARGE_TURN:
-                answer = self.tell(None, PATIENCE * LARGE_TAKES * DECODING_S)
+        if answer.kind in ("large", "many"):
+            with self.watched(), LARGE_TURN if answer.kind == "large" else nullcontext():
+                seconds = seconds_for(DECODING_S, int(answer.said))
+                answer = self.tell(None, PATIENCE * seconds)
         if answer.kind == "fault":
             raise RuntimeError(f"{task.photo.location!r} was not loaded: {answer.said}")
         loaded = self.row(answer)
@@ -167,7 +168,7 @@ def _started(descriptor: int) -> subprocess.Popen[bytes]:
 
 
 class Answer(NamedTuple):
-    """What a worker says: `read`, `large`, `loaded` or `fault`, and what goes with it."""
+    """What a worker says: `read`, `large`, `many`, `loaded` or `fault`, and what goes with it."""
 
     kind: str
     said: Any

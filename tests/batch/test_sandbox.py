@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import batch.photos
 from batch import sandbox, worker_process
@@ -205,7 +206,7 @@ def test_a_run_that_cannot_start_a_worker_ends_with_what_to_do(
         monkeypatch.setattr(worker_process, "START", "raise SystemExit(1)")
     else:
         monkeypatch.setattr(sys, "executable", str(archive.root / "gone"))
-    with pytest.raises(ArchiveError, match="^photos cannot be loaded: .* did not start.*run again$"):
+    with pytest.raises(ArchiveError, match=r"^photos cannot be loaded: .* did not start.*again$"):
         run(archive.config())
 
 
@@ -215,6 +216,14 @@ def test_large_pictures_are_decoded_one_at_a_time(tmp_path, hostile):
     with ThreadPoolExecutor(4) as pool:
         assert [photo.status for photo in pool.map(load, wanted)] == ["ok"] * 4
     assert notes.read_text().split() == ["begin", "end"] * 4
+
+
+def test_a_picture_of_many_pixels_has_the_time_that_it_takes(tmp_path, hostile):
+    many = Image.new("L", (3000, 2000))
+    (tmp_path / "a.jpg").write_bytes(encoded(many, progressive=True, comment=b"busy"))
+    assert load(Photo(str(tmp_path), "a.jpg", 0, 0)).status == "ok"
+    found = load(put(tmp_path, "busy", "b.jpg"))  # which is small
+    assert (found.status, found.error) == ("unreadable", SLOW)
 
 
 def test_what_decoders_print_is_not_shown(tmp_path, capfd):
