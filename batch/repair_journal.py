@@ -32,7 +32,10 @@ def put_aside(path: Path, out: Path) -> Path:
 def mend_journal(broken: Broken, out: Path, tell: Callable[[str], None]) -> None:
     """Keep what can be read under the same number; then the damaged file goes aside."""
     path, journal = broken.path, Journal(out)
-    number = int(path.name.partition("-")[0])
+    number = _number(path)
+    if number is None:
+        aside = put_aside(path, out)
+        return tell(f"{path}: its name is none of the journal's; out of the way, {aside}")
     if _is_whole(path):
         return _mend_numbers(journal, tell)
     others = [each for each in journal.paths() if each.name.startswith(f"{number:06d}-")]
@@ -55,6 +58,12 @@ def mend_journal(broken: Broken, out: Path, tell: Callable[[str], None]) -> None
     return None
 
 
+def _number(path: Path) -> int | None:
+    """Give the number of a file of the journal; None where its name has none."""
+    number, dash, _ = path.name.partition("-")
+    return int(number) if dash and number.isdecimal() and len(number) >= 6 else None
+
+
 def _is_whole(path: Path) -> bool:
     try:
         read_deed(path)
@@ -65,7 +74,7 @@ def _is_whole(path: Path) -> bool:
 
 def _mend_numbers(journal: Journal, tell: Callable[[str], None]) -> None:
     """Fill the gaps where files of the journal are missing, so that it can go on."""
-    numbers = {int(path.name.partition("-")[0]) for path in journal.paths()}
+    numbers = set(filter(None, map(_number, journal.paths())))
     for number in sorted({*range(1, max(numbers, default=0) + 1)} - numbers):
         journal.write(number, {**head_of(RUN), SALVAGED: "missing"}, [])
         tell(
