@@ -46,6 +46,9 @@ from batch.worker import serve
 serve(int(sys.argv[2]))
 """
 LARGE_TURN = Semaphore(1)
+MOST_LEFT = 32  # workers that wait for a dead disk, and cannot be ended: each has 20 MB
+NO_ANSWER = "the disk or network share of the photos does not answer: check it, run again"
+_left_behind: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,15 @@ class Lost(Exception):  # noqa: N818 - what was lost is a worker
 
 
 class WorkerProcess:
-    """A process that loads photos, one at a time."""
+    """A process that loads photos, one at a time.
+
+    Raises ArchiveError where it does not start, or too many could not be ended.
+    """
 
     def __init__(self) -> None:
+        _left_behind[:] = [each for each in _left_behind if each.poll() is None]
+        if len(_left_behind) >= MOST_LEFT:
+            raise ArchiveError(NO_ANSWER)
         self.connection, theirs = Pipe()
         self.answers = select.poll()
         self.answers.register(self.connection.fileno(), select.POLLIN)
@@ -151,8 +160,10 @@ class WorkerProcess:
         """Kill the worker. One that waits for a dead disk cannot die yet: it is left behind."""
         self.connection.close()
         self.process.kill()
-        with suppress(subprocess.TimeoutExpired):
+        try:
             self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            _left_behind.append(self.process)
 
 
 def _started(descriptor: int) -> subprocess.Popen[bytes]:

@@ -162,6 +162,23 @@ def test_a_photo_that_cannot_be_read_in_time_is_not_at_fault(tmp_path, hostile, 
     assert "network share" in found.error
 
 
+def test_where_the_disk_is_dead_the_run_ends_before_its_workers_pile_up(
+    tmp_path, hostile, monkeypatch
+):
+    monkeypatch.setattr(worker_process, "READING_S", 0.2)
+    monkeypatch.setattr(worker_process, "MOST_LEFT", 2)
+    stuck = put(tmp_path, "", "stuck.jpg")
+    with monkeypatch.context() as dead:  # a process that waits for a disk heeds no signal
+        dead.setattr(subprocess.Popen, "kill", lambda process: None)
+        assert [load(stuck).status for _ in range(2)] == ["io", "io"]
+        with pytest.raises(ArchiveError, match="does not answer"):
+            load(stuck)
+    for process in worker_process._left_behind:
+        process.kill()
+        process.wait()
+    assert load(put(tmp_path, "", "a.jpg")).status == "ok"
+
+
 def test_a_photo_whose_reader_is_killed_is_not_at_fault(tmp_path, hostile):
     found = load(put(tmp_path, "", "killed.jpg"))
     assert (found.status, found.photo_id) == ("io", None)
