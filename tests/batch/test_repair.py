@@ -1,6 +1,7 @@
 """Repair makes anew what was broken: the bytes of an undisturbed run, and all that people said."""
 
 import errno
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -234,6 +235,19 @@ def test_a_file_of_the_journal_that_is_gone_is_told_and_the_words_come_from_the_
     assert human(said) == WORDS
     assert len(Journal(said.out).deeds()) == 5
     assert main(["undo-merge", "--out", str(said.out)]) == 0
+
+
+def test_of_two_files_of_one_number_neither_is_lost(said):
+    """As when a folder is kept alike on two machines, and people merge on both."""
+    (path,) = said.out.glob("reviews/000002-*.jsonl")
+    journal = Journal(said.out)
+    before = [each.read_bytes() for each in journal.paths()]
+    head, *_ = path.read_bytes().splitlines()
+    other = journal.write(2, json.loads(head) | {"source": "other.csv"}, ())
+    before.append(other.read_bytes())
+    mend(said)
+    assert sorted(each.read_bytes() for each in journal.paths()) == sorted(before)
+    assert human(said) == WORDS
 
 
 def test_a_repair_that_was_killed_is_finished_by_the_next_one(said, monkeypatch):
