@@ -56,7 +56,7 @@ def check_shard(name: str, data: bytes, shape: tuple[int, ...]) -> bool:
         raise ValueError("it has other columns than features")
     photo_ids: list[str] = []
     for group in range(file.num_row_groups):
-        photo_ids += _check_group(file.read_row_group(group))
+        photo_ids += _check_group(file.read_row_group(group, use_threads=False))
     if len(photo_ids) != file.metadata.num_rows or len({*photo_ids}) != len(photo_ids):
         raise ValueError("it has not one row for each photo")
     expected = shard_name(photo_ids, data)
@@ -64,7 +64,9 @@ def check_shard(name: str, data: bytes, shape: tuple[int, ...]) -> bool:
         return True
     if name != f"{expected.partition('-')[0]}{ENDING}":
         raise ValueError("its name tells of other photos, or other bytes")
-    same = shard_bytes(file.read()) == data  # of an older version: nothing tells of its footer
+    same = (
+        shard_bytes(file.read(use_threads=False)) == data
+    )  # of an older version: nothing tells of its footer
     if not same and file.metadata.created_by == f"parquet-cpp-arrow version {pa.__version__}":
         raise ValueError("its bytes are not those that its rows were written as")
     return same

@@ -28,6 +28,7 @@ from batch.shards import (
     POOLED_ENDING,
     ROWS_A_GROUP,
     is_shard,
+    photo_ids_in,
     schema_of,
     shard_bytes,
     write_shard,
@@ -63,8 +64,7 @@ class FeatureCache:
     def _index(self, name: str) -> None:
         path = os.path.join(self.folder, name)
         try:
-            table = pq.read_table(path, columns=["photo_id"], page_checksum_verification=True)
-            photo_ids = table["photo_id"].to_pylist()
+            photo_ids = photo_ids_in(path)
         except _DAMAGED as error:
             self._give_up(name, error)
             return
@@ -119,7 +119,7 @@ class FeatureCache:
         return found
 
     def _read_group(self, name: str, group: int, photo_ids: list[str]) -> dict[str, np.ndarray]:
-        rows = self._shard(name).read_row_group(group)
+        rows = self._shard(name).read_row_group(group, use_threads=False)
         found: dict[str, np.ndarray] = {}
         for photo_id in photo_ids:
             row = self._places[photo_id][1] % ROWS_A_GROUP

@@ -23,7 +23,15 @@ from batch.config import OUTPUTS
 from batch.errors import ArchiveError
 from batch.lock import locked
 from batch.results import COPY
-from batch.shards import DAMAGED, caches_in, encoder_of, shard_bytes, write_shard
+from batch.shards import (
+    ALONE,
+    DAMAGED,
+    caches_in,
+    encoder_of,
+    photo_ids_in,
+    shard_bytes,
+    write_shard,
+)
 from manifests.durable import leftovers
 from manifests.errors import ManifestError
 from manifests.manifest import read_identities
@@ -117,8 +125,7 @@ def _other(shard: Path) -> Waste:
 
 def _unneeded(shard: Path, needed: Collection[str]) -> Waste | None:
     try:
-        table = pq.read_table(shard, columns=["photo_id"], page_checksum_verification=True)
-        photo_ids = table["photo_id"].to_pylist()
+        photo_ids = photo_ids_in(shard)
     except _DAMAGE:
         return None  # the next run puts it out of the way, and the next prune removes it
     unneeded = sum(photo_id not in needed for photo_id in photo_ids)
@@ -143,7 +150,7 @@ def remove(waste: Sequence[Waste], needed: Collection[str]) -> None:
 
 
 def _write_needed(shard: Path, needed: Collection[str]) -> None:
-    table = pq.read_table(shard, page_checksum_verification=True)
+    table = pq.read_table(shard, **ALONE)
     kept = table.filter(pc.is_in(table["photo_id"], pa.array(sorted(needed), pa.string())))
     photo_ids = kept["photo_id"].to_pylist()
     write_shard(str(shard.parent), photo_ids, shard_bytes(kept.combine_chunks()))

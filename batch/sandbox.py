@@ -12,12 +12,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from threading import BoundedSemaphore, Lock
 
 from batch.damage import PhotoError
+from batch.errors import ArchiveError
 from batch.photos import LoadedPhoto, always, failed, fetch_bytes
 from batch.scan import Photo
 from batch.urls import UrlPhoto
 from batch.worker_process import Lost, Task, WorkerProcess
 
 WORKERS = max(2, os.cpu_count() or 1)
+STARTS = 3  # tries to start one
 
 _idle: list[WorkerProcess] = []
 _turns = BoundedSemaphore(WORKERS)
@@ -77,6 +79,9 @@ def _take() -> WorkerProcess:
             worker = _idle.pop()
             if worker.process.poll() is None:
                 return worker
+    for _ in range(STARTS - 1):
+        with suppress(ArchiveError):  # where memory is short, one may be killed as it starts
+            return WorkerProcess()
     return WorkerProcess()
 
 

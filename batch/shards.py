@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,9 @@ POOLED = (2048,)
 ENDING = ".parquet"
 POOLED_ENDING = "-pooled"
 DAMAGED = ".damaged"  # behind the name of a shard that is out of the way
+# Without threads: Arrow lets go of a thread that reads one column when another is damaged, and the
+# process may abort when it ends (pyarrow 26).
+ALONE: Any = {"page_checksum_verification": True, "use_threads": False}
 ROWS_A_GROUP = 8  # read together when one is asked for
 _CACHE = re.compile(f"[0-9a-f]{{16}}({POOLED_ENDING})?")
 
@@ -45,6 +49,19 @@ def is_shard(name: str) -> bool:
 def shape_in(folder: str) -> tuple[int, ...]:
     """Give the shape of the features that a cache's folder holds."""
     return POOLED if folder.endswith(POOLED_ENDING) else SHAPE
+
+
+def photo_ids_in(path: str | Path) -> list[str]:
+    """Read which photos a shard has, in its order.
+
+    Raises ValueError where it claims more of them than fit: an identity takes 32 bytes at least,
+    however it is packed. Raises Arrow's errors and OSError, too.
+    """
+    with open(path, "rb") as handle:
+        file = pq.ParquetFile(handle, page_checksum_verification=True)
+        if file.metadata.num_rows * 32 > os.fstat(handle.fileno()).st_size:
+            raise ValueError(f"{path} claims {file.metadata.num_rows:,} photos")
+        return list(file.read(columns=["photo_id"], use_threads=False)["photo_id"].to_pylist())
 
 
 def shard_bytes(table: pa.Table) -> bytes:

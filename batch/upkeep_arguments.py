@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import Any
 
-from batch.config import FEATURES, OUTPUTS
+from batch.config import CAPTIONER, FEATURES, OUTPUTS
 
 
 def add_max_hours(parser: Any) -> None:
@@ -34,7 +34,7 @@ def add_verify(parser: Any) -> None:
     add = parser.add_argument
     add("--deep", action="store_true", help="read every photo too, and compare it with its row")
     add("--repair", action="store_true", help="put aside what is broken, and make it anew")
-    text = "of rows to be made anew, where they are lost; the ones that wrote them by default"
+    text = f"captions rows anew that are lost; {CAPTIONER} by default"
     add("--captioner", help=text)
     add("--include", action="append", default=[], metavar="GLOB", help="as for caption")
     add("--exclude", action="append", default=[], metavar="GLOB", help="as for caption")

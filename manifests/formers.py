@@ -87,7 +87,7 @@ def read_former(path: Path) -> list[tuple[str, str, str]]:
     """
     try:
         with path.open("rb") as handle:
-            table = opened(handle).read(columns=_SCHEMA.names)
+            table = opened(handle).read(columns=_SCHEMA.names, use_threads=False)
         columns = (table[name].to_pylist() for name in _SCHEMA.names)
         rows = list(zip(*columns, strict=True))
         if path.name != f"former-{_digest(rows)}.parquet":

@@ -103,7 +103,7 @@ def read_groups(folder: Path) -> Groups:
         _check_version(path, int(schema.metadata[_VERSION_KEY]))
         if not schema.equals(_SCHEMA):
             raise ValueError("other columns")
-        groups = _grouped(file.read(), schema.metadata)
+        groups = _grouped(file.read(use_threads=False), schema.metadata)
     return groups.without(read_apart(folder))
 
 

@@ -46,7 +46,8 @@ def read_records(path: Path) -> list[Record]:
     OSError where it can't be reached.
     """
     with _opened(path) as file:
-        batches = file.iter_batches(batch_size=_ROWS_AT_ONCE)
+        # Without threads: with them, after a damaged file, a process may abort as it ends.
+        batches = file.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False)
         records = [record for batch in batches for record in records_of(batch)]
         if len(records) != file.metadata.num_rows:
             raise ValueError(f"{len(records)} rows instead of {file.metadata.num_rows}")
@@ -62,7 +63,7 @@ def read_archive(path: Path) -> str:
 def read_names(path: Path) -> set[str]:
     """Read the identities and paths of the photos that a manifest has; raises as `read_records`."""
     with _opened(path) as file:
-        table = file.read(columns=["photo_id", "path"])
+        table = file.read(columns=["photo_id", "path"], use_threads=False)
     return {name for column in table.columns for name in column.drop_null().to_pylist()}
 
 
@@ -72,7 +73,9 @@ def read_columns(path: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     Raises the errors of `read_records`.
     """
     with _opened(path) as file:
-        for batch in file.iter_batches(batch_size=_ROWS_AT_A_GLANCE, columns=list(names)):
+        for batch in file.iter_batches(
+            batch_size=_ROWS_AT_A_GLANCE, columns=list(names), use_threads=False
+        ):
             batch.validate(full=True)
             yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 
@@ -80,7 +83,9 @@ def read_columns(path: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
 def read_identities(path: Path) -> set[str]:
     """Read the identities of the photos that a manifest has; raises as `read_records`."""
     with _opened(path) as file:
-        return {*file.read(columns=["photo_id"])["photo_id"].drop_null().to_pylist()}
+        return {
+            *file.read(columns=["photo_id"], use_threads=False)["photo_id"].drop_null().to_pylist()
+        }
 
 
 def is_as_written(path: Path, records: Sequence[Record]) -> bool | None:

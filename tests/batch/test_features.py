@@ -114,14 +114,14 @@ def test_every_row_is_found_whatever_group_of_rows_it_is_in(tmp_path, number):
 def test_a_look_up_reads_the_identities_and_no_features(tmp_path, monkeypatch):
     written(tmp_path, 1, 2)
     asked = []
-    read_table = pq.read_table
+    read = pq.ParquetFile.read
 
-    def spy(path, columns=None, **options):
+    def spy(file, columns=None, **options):
         asked.append(columns)
-        return read_table(path, columns=columns, **options)
+        return read(file, columns=columns, **options)
 
-    monkeypatch.setattr(pq, "read_table", spy)
-    monkeypatch.setattr(pq, "ParquetFile", None)
+    monkeypatch.setattr(pq.ParquetFile, "read", spy)
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", None)
     cache = FeatureCache(str(tmp_path))
     assert identity(1) in cache
     assert len(cache) == 2
@@ -133,9 +133,9 @@ def test_reading_a_photo_decodes_its_group_of_rows_alone(tmp_path, monkeypatch):
     asked = []
     read_row_group = pq.ParquetFile.read_row_group
 
-    def spy(file, group, *options):
+    def spy(file, group, **options):
         asked.append(group)
-        return read_row_group(file, group, *options)
+        return read_row_group(file, group, **options)
 
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", spy)
     assert_holds(cache, 5)
@@ -320,3 +320,11 @@ def test_a_writer_that_is_killed_leaves_nothing_that_is_seen(tmp_path):
     os.utime(leftover, (0, 0))
     FeatureCache(str(tmp_path))
     assert not leftover.exists()
+
+
+def test_a_shard_that_claims_more_photos_than_fit_is_not_read(tmp_path):
+    run_of_one = pa.array(["0" * 64] * 1_000_000, pa.string())
+    table = pa.table({"photo_id": run_of_one, "features": pa.nulls(1_000_000, pa.binary())})
+    pq.write_table(table, tmp_path / "claims.parquet", compression="zstd")
+    assert len(FeatureCache(str(tmp_path))) == 0
+    assert (tmp_path / "claims.parquet.damaged").exists()

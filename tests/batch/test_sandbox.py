@@ -227,6 +227,14 @@ def test_a_run_that_cannot_start_a_worker_ends_with_what_to_do(
         run(archive.config())
 
 
+def test_a_worker_that_is_killed_as_it_starts_is_started_again(tmp_path, monkeypatch):
+    once = f"import pathlib, sys; once = pathlib.Path({str(tmp_path / 'once')!r})\n"
+    dies = "if not once.exists(): once.touch(); sys.exit(1)\n"
+    monkeypatch.setattr(worker_process, "START", once + dies + worker_process.START)
+    assert load(put(tmp_path / "album", "")).status == "ok"
+    assert (tmp_path / "once").exists()
+
+
 def test_large_pictures_are_decoded_one_at_a_time(tmp_path, hostile):
     notes = tmp_path / "notes"
     wanted = [put(tmp_path / "album", f"large {notes}", f"{n}.jpg") for n in range(4)]
