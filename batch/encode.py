@@ -52,6 +52,7 @@ def load_and_encode(
     import tensorflow as tf  # five seconds to import: only when there is work
 
     waiting: dict[int, list[LoadedPhoto]] = {}
+    wrong: list[Exception] = []  # told here: TensorFlow would make a fault of its own of it
     ready = Semaphore(0)
 
     def chunks() -> Iterator[tuple[int, list[str], np.ndarray]]:
@@ -62,6 +63,8 @@ def load_and_encode(
                 waiting[number] = [replace(photo, pixels=None) for photo in loaded]
                 ready.release()
                 yield number, [str(photo_id) for photo_id in new], _filled(list(new.values()))
+        except Exception as error:  # noqa: BLE001 - raised below, in the run's own thread
+            wrong.append(error)
         finally:
             ready.release()  # for the end, or for what went wrong
 
@@ -79,6 +82,8 @@ def load_and_encode(
         named = zip(photo_ids, grids, strict=True)
         yield waiting.pop(int(number)), {photo_id.decode(): grid for photo_id, grid in named}
     _unended.remove(iterator)
+    if wrong:
+        raise wrong[0]
 
 
 def _when_ready(iterator: Iterator[Item], ready: Semaphore) -> Iterator[Item]:

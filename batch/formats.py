@@ -52,8 +52,7 @@ pillow_heif.register_heif_opener(decode_threads=1)  # the threads that load phot
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 Image.init()
 warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a photo, its row says
-# Large pictures take turns. A process that loads photos for a run shares the turns of that run.
-large_turn: AbstractContextManager[object] = threading.Semaphore(1)
+_large_turn = threading.Semaphore(1)
 
 
 @dataclass(frozen=True)
@@ -162,10 +161,15 @@ def decode(image: Image.Image, orientation: int, min_size: int) -> Image.Image:
         image.draft(None, (min_size, min_size))
         if not image.info.get("progressive"):
             pixels = image.width * image.height
-    with large_turn if pixels > LARGE_PIXELS else nullcontext():
+    with turn_of(pixels):
         image.load()
         rgb = to_rgb(image)
         return rgb.transpose(TURNS[orientation]) if orientation in TURNS else rgb
+
+
+def turn_of(pixels: int) -> AbstractContextManager[object]:
+    """Give what lets large pictures take turns; `batch.worker` takes those of its run instead."""
+    return _large_turn if pixels > LARGE_PIXELS else nullcontext()
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -142,7 +142,10 @@ def remove(waste: Sequence[Waste], needed: Collection[str]) -> None:
             if each.partly:
                 _write_needed(each.path, needed)
             each.path.unlink(missing_ok=True)
-        except pa.ArrowException:  # damaged: its photos are encoded again when they are needed
+        except (pa.ArrowException, OSError) as error:
+            if getattr(error, "errno", None) is not None:  # the disk's: Arrow's have none
+                raise
+            # Damaged: its photos are encoded again when they are needed.
             each.path.replace(f"{each.path}{DAMAGED}")
 
 

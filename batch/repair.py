@@ -4,6 +4,7 @@ OUT/.damaged/      what was broken of the results
 <shard>.damaged    what was broken of a cache, beside the others
 """
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from batch.shards import DAMAGED
 from batch.verify import Place, archive_of, verify
 from manifests.csv_view import csv_sha256, write_csv
 from manifests.durable import atomic_write, copy_file, sha256_file, write_json
-from manifests.errors import ManifestError
+from manifests.errors import ManifestError, NewerError
 from manifests.manifest import read_archive, read_records
 from manifests.seal import sealed
 
@@ -60,11 +61,17 @@ def repair(
 
 
 def _mend_manifest(broken: Broken, out: Path, tell: Callable[[str], None]) -> None:
-    """Go back to the copy; without one the rows are made anew by the next run."""
+    """Go back to the copy; without one the rows are made anew by the next run.
+
+    Raises ArchiveError where there is one that cannot be had now.
+    """
     copy = out / COPY
     try:
         rows = len(read_records(copy))
-    except (ManifestError, OSError):
+    except (ManifestError, OSError) as error:
+        if _may_be_whole(error):
+            text = f"{copy} cannot be read now, and may be whole ({error}): nothing is made anew"
+            raise ArchiveError(text) from error
         for path in filter(Path.exists, (broken.path, copy)):
             put_aside(path, out)
         _keep_last_view(out, tell)
@@ -73,6 +80,12 @@ def _mend_manifest(broken: Broken, out: Path, tell: Callable[[str], None]) -> No
         put_aside(broken.path, out)
     copy_file(copy, broken.path)
     tell(f"{broken.path}: taken from its copy, {rows:,} rows")
+
+
+def _may_be_whole(error: Exception) -> bool:
+    """Tell a file of a newer version, or one that the disk did not give, from a damaged one."""
+    failed = isinstance(error, OSError) and error.errno not in (None, errno.ENOENT)
+    return failed or isinstance(error, NewerError)
 
 
 def _keep_last_view(out: Path, tell: Callable[[str], None]) -> None:

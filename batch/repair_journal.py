@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -32,9 +33,12 @@ def put_aside(path: Path, out: Path) -> Path:
 def mend_journal(broken: Broken, out: Path, tell: Callable[[str], None]) -> None:
     """Keep what can be read under the same number; then the damaged file goes aside."""
     path, journal = broken.path, Journal(out)
-    number = int(path.name.partition("-")[0])
     if _is_whole(path):
         return _mend_numbers(journal, tell)
+    number = _number(path)
+    if number is None:
+        aside = put_aside(path, out)
+        return tell(f"{path}: its name is none of the journal's; out of the way, {aside}")
     others = [each for each in journal.paths() if each.name.startswith(f"{number:06d}-")]
     if not any(_is_whole(each) for each in others if each != path):  # else done before a kill
         found = salvage(path)
@@ -55,6 +59,12 @@ def mend_journal(broken: Broken, out: Path, tell: Callable[[str], None]) -> None
     return None
 
 
+def _number(path: Path) -> int | None:
+    """Give the number of a file of the journal; None where its name has none."""
+    number, dash, _ = path.name.partition("-")
+    return int(number) if dash and number.isdecimal() and len(number) >= 6 else None
+
+
 def _is_whole(path: Path) -> bool:
     try:
         read_deed(path)
@@ -64,8 +74,15 @@ def _is_whole(path: Path) -> bool:
 
 
 def _mend_numbers(journal: Journal, tell: Callable[[str], None]) -> None:
-    """Fill the gaps where files of the journal are missing, so that it can go on."""
-    numbers = {int(path.name.partition("-")[0]) for path in journal.paths()}
+    """Let files of one number follow the others, and fill the gaps of those that are missing."""
+    for before, path in pairwise(journal.paths()):
+        if _number(before) == _number(path):
+            last = max(filter(None, map(_number, journal.paths())))
+            target = path.with_name(f"{last + 1:06d}-{path.name.partition('-')[2]}")
+            path.rename(target)
+            sync_folder(journal.folder)
+            tell(f"{path}: there was another file of its number; it follows the others as {target}")
+    numbers = set(filter(None, map(_number, journal.paths())))
     for number in sorted({*range(1, max(numbers, default=0) + 1)} - numbers):
         journal.write(number, {**head_of(RUN), SALVAGED: "missing"}, [])
         tell(

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import traceback
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import fields
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,7 +23,9 @@ from batch.scan import Photo
 # Bytes of address space: this program, the file, and the largest picture, in the format that takes
 # most for one. That is JPEG 2000 with 22 bytes a pixel; of others 15 were seen, of most 8.
 MOST_MEMORY = (512 << 20) + MAX_BYTES + 24 * formats.MAX_PIXELS
-LARGE_TAKES = 3  # times as long as others: a large picture may need seconds on a slow machine
+# A picture of many pixels has a second more for each million: of JPEG 2000 a fast processor decodes
+# four million in a second, a slow one hardly more than one.
+MANY_PIXELS, SLOWEST = 5_000_000, 1_000_000
 PATIENCE = 3  # seconds by the clock for one of the processor: others want the processor too
 
 
@@ -69,7 +71,7 @@ def _load(asker: "_Asker", photo: Photo, size: int, fetched: bytes | None) -> Lo
     except PhotoError as error:
         return failed(photo, error)
     del fetched
-    formats.large_turn = asker
+    formats.turn_of = asker.turn_of
     try:
         return decoded(found, data, size if asker.needs_pixels(found) else None)
     finally:
@@ -85,12 +87,13 @@ class _Asker:
     def needs_pixels(self, found: LoadedPhoto) -> bool:
         return self.ask(self.seconds, "read", _told(found))
 
-    def __enter__(self) -> None:
-        """Wait for the turn of a large picture; it ends with the photo."""
-        self.ask(LARGE_TAKES * self.seconds, "large")
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    def turn_of(self, pixels: int) -> AbstractContextManager[object]:
+        """Have the time that many pixels take; wait for a large picture's turn, which it ends."""
+        is_large = pixels > formats.LARGE_PIXELS
+        if is_large or pixels > MANY_PIXELS:
+            kind = "large" if is_large else "many"
+            self.ask(seconds_for(self.seconds, pixels), kind, pixels)
+        return nullcontext()
 
     def ask(self, seconds: float, kind: str, said: Any = None) -> bool:
         _allow(0)
@@ -98,6 +101,11 @@ class _Asker:
         answer = self.parent.recv()
         _allow(seconds)
         return bool(answer)
+
+
+def seconds_for(seconds: float, pixels: int) -> float:
+    """Give the seconds that a picture may take to decode, of which a small one has so many."""
+    return seconds + min(pixels, formats.MAX_JPEG_PIXELS) / SLOWEST
 
 
 def _allow(seconds: float) -> None:

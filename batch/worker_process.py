@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from threading import Semaphore
@@ -20,15 +20,17 @@ from batch.damage import EXPORT, NEEDS_MEMORY, PhotoError
 from batch.errors import ArchiveError
 from batch.photos import LoadedPhoto, failed
 from batch.scan import Photo
-from batch.worker import LARGE_TAKES, PATIENCE
+from batch.worker import PATIENCE, seconds_for
 
 STARTING_S = 60.0
 READING_S = 60.0  # and a second more for each megabyte
 SLOWEST = 1_000_000  # bytes a second
-DECODING_S = 10.0  # of the processor; large pictures have more, see `batch.worker`
+DECODING_S = 10.0  # of the processor; many pixels have more, see `batch.worker`
 MOST_SAID = 1 << 24  # bytes of one answer; pixels have 268,203
 SLOW = f"takes too long to decode, it may be damaged: restore it from a backup or {EXPORT}"
 CRASHES = f"crashes what decodes it, it may be damaged: restore it from a backup or {EXPORT}"
+NOT_STARTED = "photos cannot be loaded: a process for it did not start"
+LATER = "is there memory, and room for more processes? Then run again"
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # No threads for matrices. And memory is kept from photo to photo, up to 64 MiB: by default it is
 # given back after each, and got again page by page, which takes a third of a small photo's time.
@@ -44,6 +46,9 @@ from batch.worker import serve
 serve(int(sys.argv[2]))
 """
 LARGE_TURN = Semaphore(1)
+MOST_LEFT = 32  # workers that wait for a dead disk, and cannot be ended: each has 20 MB
+NO_ANSWER = "the disk or network share of the photos does not answer: check it, run again"
+_left_behind: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -74,27 +79,29 @@ class Lost(Exception):  # noqa: N818 - what was lost is a worker
 
 
 class WorkerProcess:
-    """A process that loads photos, one at a time."""
+    """A process that loads photos, one at a time.
+
+    Raises ArchiveError where it does not start, or too many could not be ended.
+    """
 
     def __init__(self) -> None:
+        _left_behind[:] = [each for each in _left_behind if each.poll() is None]
+        if len(_left_behind) >= MOST_LEFT:
+            raise ArchiveError(NO_ANSWER)
         self.connection, theirs = Pipe()
-        with theirs:
-            self.process = subprocess.Popen(  # noqa: S603 - this program
-                [sys.executable, "-P", "-c", START, HOME, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                process_group=0,  # Ctrl-C is for the run, which ends its workers by leaving
-                env=os.environ | SETTINGS,
-            )
         self.answers = select.poll()
         self.answers.register(self.connection.fileno(), select.POLLIN)
+        try:
+            with theirs:
+                self.process = _started(theirs.fileno())
+        except OSError as error:
+            self.connection.close()
+            raise ArchiveError(f"{NOT_STARTED} ({error.strerror}); {LATER}") from error
         try:
             self.hear(STARTING_S)
         except (OSError, EOFError) as error:
             self.end()
-            text = "photos cannot be loaded: a process for it did not start; run again"
-            raise ArchiveError(text) from error
+            raise ArchiveError(f"{NOT_STARTED}; {LATER}") from error
 
     def load(self, task: Task) -> LoadedPhoto:
         """Load a photo. Raises Lost where the worker is of no more use."""
@@ -104,9 +111,10 @@ class WorkerProcess:
             self.found = self.row(answer)
             wanted = task.needs_pixels(self.found.photo_id or "")
             answer = self.tell(wanted, PATIENCE * DECODING_S)
-        if answer.kind == "large":
-            with LARGE_TURN:
-                answer = self.tell(None, PATIENCE * LARGE_TAKES * DECODING_S)
+        if answer.kind in ("large", "many"):
+            with self.watched(), LARGE_TURN if answer.kind == "large" else nullcontext():
+                seconds = seconds_for(DECODING_S, int(answer.said))
+                answer = self.tell(None, PATIENCE * seconds)
         if answer.kind == "fault":
             raise RuntimeError(f"{task.photo.location!r} was not loaded: {answer.said}")
         loaded = self.row(answer)
@@ -152,12 +160,26 @@ class WorkerProcess:
         """Kill the worker. One that waits for a dead disk cannot die yet: it is left behind."""
         self.connection.close()
         self.process.kill()
-        with suppress(subprocess.TimeoutExpired):
+        try:
             self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            _left_behind.append(self.process)
+
+
+def _started(descriptor: int) -> subprocess.Popen[bytes]:
+    """Start a worker that has its end of a connection at `descriptor`. Raises OSError."""
+    return subprocess.Popen(  # noqa: S603 - this program
+        [sys.executable, "-P", "-c", START, HOME, str(descriptor)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=[descriptor],
+        process_group=0,  # Ctrl-C is for the run, which ends its workers by leaving
+        env=os.environ | SETTINGS,
+    )
 
 
 class Answer(NamedTuple):
-    """What a worker says: `read`, `large`, `loaded` or `fault`, and what goes with it."""
+    """What a worker says: `read`, `large`, `many`, `loaded` or `fault`, and what goes with it."""
 
     kind: str
     said: Any

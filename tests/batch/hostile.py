@@ -39,6 +39,8 @@ def decode(image: Any, *rest: Any) -> Any:
     comment = image.info.get("comment", b"").decode()
     if comment.startswith("large"):
         return _noted(image, comment, *rest)
+    if comment == "busy":
+        return _busy(image, *rest)
     break_down(comment)
     return _decode(image, *rest)
 
@@ -62,6 +64,23 @@ def _noted(image: Any, comment: str, *rest: Any) -> Any:
     finally:
         formats.to_rgb = real
         formats.LARGE_PIXELS = 50_000_000
+
+
+def _busy(image: Any, *rest: Any) -> Any:
+    """Take a second of the processor while a picture is decoded."""
+    real = formats.to_rgb
+
+    def slowly(picture: Any) -> Any:
+        until = time.process_time() + 1
+        while time.process_time() < until:
+            pass
+        return real(picture)
+
+    formats.to_rgb = slowly
+    try:
+        return _decode(image, *rest)
+    finally:
+        formats.to_rgb = real
 
 
 def read(location: str) -> tuple[bytes, int]:

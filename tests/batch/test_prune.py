@@ -2,12 +2,13 @@
 
 import os
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 import batch.prune
 from batch.__main__ import main
-from batch.features import FeatureCache
+from batch.features import SHAPE, FeatureCache
 from batch.lock import locked
 from batch.pipeline import run
 from batch.results import Results
@@ -168,3 +169,20 @@ def test_a_damaged_shard_is_passed_over(album):
     shard.write_bytes(data[:-30])
     assert prune(album, "--yes") == 0
     assert shard.exists()
+
+
+def test_a_shard_with_damaged_features_goes_aside_and_the_others_are_pruned(album, capsys):
+    cache = cache_of(album)
+    needed = next(iter(photos_of(album)))
+    cache.write(grids(1))
+    for path in album.features.rglob("*.parquet"):
+        path.unlink()
+    mixed = FeatureCache(cache.folder)
+    mixed.write({needed: np.zeros(SHAPE, np.float16), **grids(2)})
+    (shard,) = album.features.rglob("*.parquet")
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 3] ^= 1  # in a page of features: the identities can still be read
+    shard.write_bytes(data)
+    FeatureCache(cache.folder).write(grids(3))
+    assert prune(album, "--yes") == 0
+    assert [path.name for path in shard.parent.iterdir()] == [f"{shard.name}.damaged"]

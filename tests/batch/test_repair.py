@@ -1,5 +1,7 @@
 """Repair makes anew what was broken: the bytes of an undisturbed run, and all that people said."""
 
+import errno
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from batch.__main__ import main
+from batch.errors import ArchiveError
 from batch.findings import Kind
 from batch.lock import locked
 from batch.pipeline import run
@@ -16,6 +19,7 @@ from batch.results import Results
 from batch.verify import Place, verify
 from manifests.journal import Journal
 from manifests.manifest import read_records
+from manifests.record import Record
 from tests.batch.archives import Archive, draw, state_of
 from tests.batch.reviewers import Sheet
 
@@ -233,6 +237,19 @@ def test_a_file_of_the_journal_that_is_gone_is_told_and_the_words_come_from_the_
     assert main(["undo-merge", "--out", str(said.out)]) == 0
 
 
+def test_of_two_files_of_one_number_neither_is_lost(said):
+    """As when a folder is kept alike on two machines, and people merge on both."""
+    (path,) = said.out.glob("reviews/000002-*.jsonl")
+    journal = Journal(said.out)
+    before = [each.read_bytes() for each in journal.paths()]
+    head, *_ = path.read_bytes().splitlines()
+    other = journal.write(2, json.loads(head) | {"source": "other.csv"}, ())
+    before.append(other.read_bytes())
+    mend(said)
+    assert sorted(each.read_bytes() for each in journal.paths()) == sorted(before)
+    assert human(said) == WORDS
+
+
 def test_a_repair_that_was_killed_is_finished_by_the_next_one(said, monkeypatch):
     (path,) = said.out.glob("reviews/000002-*")
     path.write_bytes(path.read_bytes()[:-60])
@@ -257,6 +274,35 @@ def test_a_file_of_a_newer_version_is_left_alone(said):
 
 
 # Beside
+
+
+def test_a_copy_that_may_be_whole_is_waited_for_and_nothing_is_made_anew(said, monkeypatch):
+    (said.out / "captions.parquet").write_bytes(b"damaged")
+    before = bytes_in(said.out)
+
+    def fails(path: Path) -> list[Record]:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as broken:
+        broken.setattr("batch.repair.read_records", fails)
+        with pytest.raises(ArchiveError, match="may be whole"):
+            repair(place_of(said), lambda _: None, lambda _: None)
+    assert bytes_in(said.out) == before
+    mend(said)
+    assert human(said) == WORDS
+
+
+def bytes_in(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["000001 (copy).jsonl", "2026-notes.jsonl", "1.jsonl"])
+def test_a_file_among_the_journal_s_that_is_none_of_it_goes_aside(said, name):
+    (said.out / "reviews" / name).write_text("words", "utf-8")
+    before = said.results
+    assert any("its name is none" in line for line in mend(said))
+    assert (said.out / ".damaged" / name).read_text("utf-8") == "words"
+    assert (said.results, human(said)) == (before, WORDS)
 
 
 def test_the_gallery_keeps_its_key(said):

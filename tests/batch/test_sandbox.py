@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import batch.photos
 from batch import sandbox, worker_process
@@ -161,6 +162,23 @@ def test_a_photo_that_cannot_be_read_in_time_is_not_at_fault(tmp_path, hostile, 
     assert "network share" in found.error
 
 
+def test_where_the_disk_is_dead_the_run_ends_before_its_workers_pile_up(
+    tmp_path, hostile, monkeypatch
+):
+    monkeypatch.setattr(worker_process, "READING_S", 0.2)
+    monkeypatch.setattr(worker_process, "MOST_LEFT", 2)
+    stuck = put(tmp_path, "", "stuck.jpg")
+    with monkeypatch.context() as dead:  # a process that waits for a disk heeds no signal
+        dead.setattr(subprocess.Popen, "kill", lambda process: None)
+        assert [load(stuck).status for _ in range(2)] == ["io", "io"]
+        with pytest.raises(ArchiveError, match="does not answer"):
+            load(stuck)
+    for process in worker_process._left_behind:
+        process.kill()
+        process.wait()
+    assert load(put(tmp_path, "", "a.jpg")).status == "ok"
+
+
 def test_a_photo_whose_reader_is_killed_is_not_at_fault(tmp_path, hostile):
     found = load(put(tmp_path, "", "killed.jpg"))
     assert (found.status, found.photo_id) == ("io", None)
@@ -196,6 +214,19 @@ def test_where_no_worker_can_be_started_the_run_says_so(tmp_path, monkeypatch):
         load(put(tmp_path, ""))
 
 
+@pytest.mark.parametrize("what", ["START", "executable"])
+def test_a_run_that_cannot_start_a_worker_ends_with_what_to_do(
+    archive, stub_captioner, monkeypatch, what
+):
+    archive.draw("a.png")
+    if what == "START":
+        monkeypatch.setattr(worker_process, "START", "raise SystemExit(1)")
+    else:
+        monkeypatch.setattr(sys, "executable", str(archive.root / "gone"))
+    with pytest.raises(ArchiveError, match=r"^photos cannot be loaded: .* did not start.*again$"):
+        run(archive.config())
+
+
 def test_a_worker_that_is_killed_as_it_starts_is_started_again(tmp_path, monkeypatch):
     once = f"import pathlib, sys; once = pathlib.Path({str(tmp_path / 'once')!r})\n"
     dies = "if not once.exists(): once.touch(); sys.exit(1)\n"
@@ -210,6 +241,14 @@ def test_large_pictures_are_decoded_one_at_a_time(tmp_path, hostile):
     with ThreadPoolExecutor(4) as pool:
         assert [photo.status for photo in pool.map(load, wanted)] == ["ok"] * 4
     assert notes.read_text().split() == ["begin", "end"] * 4
+
+
+def test_a_picture_of_many_pixels_has_the_time_that_it_takes(tmp_path, hostile):
+    many = Image.new("L", (3000, 2000))
+    (tmp_path / "a.jpg").write_bytes(encoded(many, progressive=True, comment=b"busy"))
+    assert load(Photo(str(tmp_path), "a.jpg", 0, 0)).status == "ok"
+    found = load(put(tmp_path, "busy", "b.jpg"))  # which is small
+    assert (found.status, found.error) == ("unreadable", SLOW)
 
 
 def test_what_decoders_print_is_not_shown(tmp_path, capfd):
