@@ -23,7 +23,7 @@ def opened(handle: BinaryIO) -> pq.ParquetFile:
     file = pq.ParquetFile(handle, page_checksum_verification=True, arrow_extensions_enabled=False)
     metadata = file.metadata
     groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
-    # Not the columns of a group: of a damaged file, to ask for one can end the process (pyarrow 26).
+    # Columns of a group are not asked for: of a damaged file, that ends the process (pyarrow 26).
     if metadata.num_rows > _FREE + size:
         raise ValueError(f"claims {metadata.num_rows:,} rows in {size:,} bytes")
     if sum(group.total_byte_size for group in groups) > _FREE + _UNPACKED * size:
