@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LockedError as error:
         print(printable(f"locked: {error}"), file=sys.stderr)
         return LOCKED
+    except BrokenPipeError:  # whoever read what is printed has read enough: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FATAL
     except PLAIN as error:
         print(printable(f"error: {error}"), file=sys.stderr)
         return FATAL

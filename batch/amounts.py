@@ -5,14 +5,19 @@ from contextlib import suppress
 
 
 def duration(seconds: float) -> str:
-    """Say how long something takes, to the minute."""
+    """Say how long something takes: to the minute, or to the second where it is less than one."""
+    if 0 < seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{max(1, minutes)} min" if seconds else "none"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if seconds else "none"
 
 
-def gigabytes(size: float) -> str:
-    """Say how large something is; size: in bytes."""
-    return f"{size / 1e9:,.2f} GB"
+def size_text(size: float) -> str:
+    """Say how large something is, in the unit that fits; size: in bytes."""
+    for unit, bytes_each in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if size >= bytes_each:
+            return f"{size / bytes_each:,.1f} {unit}"
+    return f"{size:.0f} bytes"
 
 
 def size_of(folder: str) -> int:

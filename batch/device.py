@@ -4,6 +4,13 @@ import os
 from typing import Any
 
 
+def cores() -> int:
+    """Count the processor's cores that this process may use; a container may have fewer."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def has_bfloat16() -> bool:
     """Tell whether bfloat16 is computed in hardware: an NVIDIA GPU from Ampere on, or the CPU.
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from batch.amounts import size_text
 from manifests.errors import ManifestError, NewerError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Findings:
             self.tell(kind, path, _damaged(error), remedy)
 
     def __str__(self) -> str:
-        size = _size(self.size)
+        size = size_text(self.size)
         looked = f"{self.files:,} files, {size}, {self.photos:,} photos"
         if self.broken:
             return f"{looked}: {len(self.broken):,} broken"
@@ -117,11 +118,3 @@ class Findings:
 
 def _damaged(error: Exception) -> str:
     return f"it is damaged ({' '.join(str(error).split()) or type(error).__name__})"
-
-
-def _size(size: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} GB"

@@ -17,7 +17,7 @@ from batch.quiet import start_tensorflow
 from batch.results import Previous, Results
 from batch.run_log import tell
 from batch.scan import Photo, scan
-from batch.stopping import stopping
+from batch.stopping import Stop, stopping
 from batch.summary import Summary
 from batch.unchanged import asks_the_same, unchanged_rows
 from batch.urls import Limits, absent_from, url_photos
@@ -50,25 +50,9 @@ def run(config: Config) -> Summary:
             summary.note_others(plan.kept, config.captioner_name)
             summary.to_do = previous.unfinished + len(plan.todo)
             results.note(summary)
-            new = caption_photos(config, plan, previous, results, summary)
-            there = [*plan.kept, *new]
-            summary.note_failed(there, previous.failed)
-            if len(new) < len(plan.todo):
-                summary.waiting = len(plan.todo) - len(new)
-                summary.count(new, plan.kept, ())
-                summary.set_aside = results.commit_unfinished()
-                return summary
-            absent, summary.moved = settle_absent(
-                plan.absent, there, previous.committed, gone(config)
-            )
-            if all_gone(there, absent):
-                why = "is its disk there?" if config.urls is None else "is it the right list?"
-                raise ArchiveError(
-                    f"{config.archive} holds none of its {len(absent):,} photos any more: {why} "
-                    f"If they are gone for good, remove {config.out}"
-                )
-            summary.count(new, plan.kept, absent)
-            summary.set_aside = results.commit([*there, *absent])
+            with stopping(config.max_hours, summary.started) as stop:
+                new = caption_photos(plan, config, previous, results, stop, summary)
+                conclude(plan, config, previous, results, new, summary)
     return summary
 
 
@@ -88,24 +72,50 @@ def nothing_new(config: Config, results: Results, summary: Summary) -> bool:
 
 
 def caption_photos(
-    config: Config, plan: Plan, previous: Previous, results: Results, summary: Summary
+    plan: Plan, config: Config, previous: Previous, results: Results, stop: Stop, summary: Summary
 ) -> list[Record]:
     """Caption what is to do, and keep it shard by shard, until it is done or it is time to stop."""
     settle = settler(config, plan, previous)
     shards = caption_shards(plan, config)
     new: list[Record] = []
-    with stopping(config.max_hours, summary.started) as stop:
-        for shard in progress(shards, len(plan.todo), "captioning", quiet=config.quiet):
-            records = [settle(record) for record in shard.records]
-            results.keep(records)
-            new += records
-            summary.captioned += shard.captioned
-            summary.passed_over += shard.passed_over
-            summary.encoded += shard.encoded
-            tell_shard(shard, records, previous)
-            if stop.is_due:
-                break
+    for shard in progress(shards, len(plan.todo), "captioning", quiet=config.quiet):
+        records = [settle(record) for record in shard.records]
+        results.keep(records)
+        new += records
+        summary.captioned += shard.captioned
+        summary.passed_over += shard.passed_over
+        summary.encoded += shard.encoded
+        tell_shard(shard, records, previous)
+        if stop.is_due:
+            break
     return new
+
+
+def conclude(
+    plan: Plan,
+    config: Config,
+    previous: Previous,
+    results: Results,
+    new: Sequence[Record],
+    summary: Summary,
+) -> None:
+    """Write the manifest and count its rows; of a run that stops early, what can be told by now."""
+    there = [*plan.kept, *new]
+    summary.note_failed(there, previous.failed)
+    summary.waiting = len(plan.todo) - len(new)
+    if summary.waiting:
+        summary.count(new, plan.kept, ())
+        summary.set_aside = results.commit_unfinished()
+        return
+    absent, summary.moved = settle_absent(plan.absent, there, previous.committed, gone(config))
+    if all_gone(there, absent):
+        why = "is its disk there?" if config.urls is None else "is it the right list?"
+        raise ArchiveError(
+            f"{config.archive} holds none of its {len(absent):,} photos any more: {why} "
+            f"If they are gone for good, remove {config.out}"
+        )
+    summary.count(new, plan.kept, absent)
+    summary.set_aside = results.commit([*there, *absent])
 
 
 def tell_shard(shard: "Shard", records: Sequence[Record], previous: Previous) -> None:

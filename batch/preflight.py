@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 
-from batch.amounts import duration, gigabytes, size_of
+from batch.amounts import duration, size_of, size_text
 from batch.config import Config
 from batch.pipeline import plan_run
 from batch.plan import Plan
@@ -33,8 +33,8 @@ def describe(config: Config) -> str:
         f"not a scene before  {before['not_a_scene']:>10,}",
         f"failed before       {before['failed']:>10,}",
         f"new or changed      {len(plan.todo):>10,}",
-        f"cache now           {gigabytes(size_of(config.features)):>13}",
-        f"cache to add        {gigabytes(len(plan.todo) * CACHE_BYTES):>13} at most",
+        f"cache now           {size_text(size_of(config.features)):>13}",
+        f"cache to add        {size_text(len(plan.todo) * CACHE_BYTES):>13} at most",
         f"time to expect      {duration(len(plan.todo) / rate):>10} at most ({rate:.0f} photos/s)",
     ]
     return "\n".join(lines + [f"cannot list         {folder}" for folder in summary.unlisted])

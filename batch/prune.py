@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from batch.amounts import size_text
 from batch.check_cache import shards_in
 from batch.check_captioners import captioners_here
 from batch.config import OUTPUTS
@@ -188,7 +189,7 @@ def prune(asked: Asked, tell: Callable[[str], None]) -> str:
         if asked.yes:
             remove(waste, needed)
     done = "freed" if asked.yes else "would be freed; YES=1 does it"
-    return f"{len(waste):,} files, {sum(each.size for each in waste) / 1e9:,.2f} GB {done}"
+    return f"{len(waste):,} files, {size_text(sum(each.size for each in waste))} {done}"
 
 
 def _told(
@@ -199,10 +200,10 @@ def _told(
         some = [each for each in waste if each.why == why]
         photos = sum(each.photos for each in some)
         told = f", {photos:,} photos" if photos else ""
-        yield f"{why}: {len(some):,} files{told}, {sum(each.size for each in some) / 1e9:,.2f} GB"
+        yield f"{why}: {len(some):,} files{told}, {size_text(sum(each.size for each in some))}"
     if not asked.other_encoders:
         for encoder, size in other_caches(asked.root).items():
             yield (
-                f"the cache {encoder} ({size / 1e9:,.2f} GB) is of an encoder that no captioner "
+                f"the cache {encoder} ({size_text(size)}) is of an encoder that no captioner "
                 "here has: OTHER_ENCODERS=1 removes it whole"
             )

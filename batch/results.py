@@ -94,6 +94,8 @@ class Results:
 
         `moved` says that it is the same archive in another place.
         """
+        if self.copy.exists() and not self.manifest.exists():
+            copy_file(self.copy, self.manifest)  # lost, or not yet there when a run was killed
         for path in (self.manifest, *self._shards()):
             try:
                 theirs = read_archive(path)

@@ -56,7 +56,10 @@ def noting(
             summary.newly_unlisted = [x for x in summary.unlisted if x not in told_before]
         except BaseException as error:
             summary.fail(error)
-            tell("run failed", logging.ERROR, error)
+            if isinstance(error, KeyboardInterrupt):
+                tell("run interrupted")
+            else:
+                tell("run failed", logging.ERROR, error)
             if log.has_failed or not is_fault(error):
                 raise
             raise FaultError.of(error, log.baseFilename) from error

@@ -117,8 +117,9 @@ def _by_path(drawn: Drawn) -> list[bytes]:
 def doubt_first(rows: Iterable[SheetRow]) -> list[SheetRow]:
     """Order the rows of a review: what is undecided first, and of that the most doubtful.
 
-    No confidence is the greatest doubt. The rows of a group, in one language, stand together, its
-    leader first, where the most doubtful of its undecided rows would stand.
+    No confidence is the greatest doubt; what has no caption at all comes behind. The rows of a
+    group, in one language, stand together, its leader first, where the most doubtful of its
+    undecided rows would stand.
     """
     blocks: dict[tuple[str, str, str], list[SheetRow]] = defaultdict(list)
     for row in rows:
@@ -128,11 +129,18 @@ def doubt_first(rows: Iterable[SheetRow]) -> list[SheetRow]:
     return [row for block in ordered for row in sorted(block, key=_leader_first)]
 
 
-def _doubt(block: Sequence[SheetRow]) -> tuple[bool, float, list[str], str]:
+def _doubt(block: Sequence[SheetRow]) -> tuple[bool, bool, float, list[str], str]:
     open_rows = [row for row in block if row.review_status is ReviewStatus.UNREVIEWED]
+    says_nothing = not any(row.caption for row in open_rows or block)
     confidences = (row.confidence for row in open_rows or block)
     least = min(-1.0 if each is None else each for each in confidences)
-    return not open_rows, least, min(row.path.split("/") for row in block), block[0].language
+    return (
+        not open_rows,
+        says_nothing,
+        least,
+        min(row.path.split("/") for row in block),
+        block[0].language,
+    )
 
 
 def _leader_first(row: SheetRow) -> tuple[bool, list[str]]:

@@ -6,19 +6,20 @@ as long as the run, and see its end at their connection's.
 """
 
 import atexit
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import BoundedSemaphore, Lock
 
 from batch.damage import PhotoError
+from batch.device import cores
 from batch.errors import ArchiveError
 from batch.photos import LoadedPhoto, always, failed, fetch_bytes
 from batch.scan import Photo
 from batch.urls import UrlPhoto
 from batch.worker_process import Lost, Task, WorkerProcess
 
-WORKERS = max(2, os.cpu_count() or 1)
+MOST_WORKERS = 32  # a chunk has no more photos
+WORKERS = min(max(2, cores()), MOST_WORKERS)
 STARTS = 3  # tries to start one
 
 _idle: list[WorkerProcess] = []

@@ -1,6 +1,7 @@
 """How an archive stands, on one screen. Only reads: a run may hold the folder meanwhile."""
 
 import os
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from batch.amounts import duration, gigabytes, size_of
+from batch.amounts import duration, size_of, size_text
 from batch.config import FEATURES, Config
 from batch.errors import ArchiveError
 from batch.lock import is_held
@@ -49,7 +50,8 @@ def describe(out: str, archive: str | None = None, features: str | None = None) 
         yield _line("waiting", _waiting(place, out, asked, previous))
     yield from _reviews(previous.rows)
     for path in _edited(results.csv, note):
-        yield _line("  to merge", f"make merge-review FROM={path}")
+        done = "" if path == results.csv else ", then delete it"
+        yield _line("  to merge", f"make merge-review FROM={shlex.quote(str(path))}{done}")
     yield from _disk(out, features or asked.get("features") or FEATURES)
 
 
@@ -121,7 +123,8 @@ def _waiting(archive: str, out: str, asked: Mapping[str, Any], previous: Previou
         archive,
         out,
         "",
-        "",
+        asked.get("captioner") or "",
+        others=tuple(asked.get("others") or ()),
         include=tuple(asked.get("include") or ()),
         exclude=tuple(asked.get("exclude") or ()),
         urls=read_list(archive) if os.path.isfile(archive) else None,
@@ -168,11 +171,11 @@ def _edited(csv: Path, note: Mapping[str, Any]) -> list[Path]:
 def _disk(out: str, features: str) -> Iterator[str]:
     """Say what is taken, and what is left."""
     there = os.path.isdir(features)
-    cache = f"{gigabytes(size_of(features))} in {features}" if there else f"no {features}"
-    yield _line("disk", f"results {gigabytes(size_of(out))}; features {cache}")
-    yield _line("", f"{gigabytes(shutil.disk_usage(out).free)} free for results")
+    cache = f"{size_text(size_of(features))} in {features}" if there else f"no {features}"
+    yield _line("disk", f"results {size_text(size_of(out))}; features {cache}")
+    yield _line("", f"{size_text(shutil.disk_usage(out).free)} free for results")
     if there and os.stat(features).st_dev != os.stat(out).st_dev:
-        yield _line("", f"{gigabytes(shutil.disk_usage(features).free)} free for features")
+        yield _line("", f"{size_text(shutil.disk_usage(features).free)} free for features")
 
 
 def _local(time: str | None) -> str:

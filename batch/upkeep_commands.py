@@ -4,9 +4,11 @@ import argparse
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch.config import CAPTIONER, Config, captioner_folders
+from batch.run_note import read_note
 from batch.summary import COMPLETE, FATAL
 from batch.text import printable
 from batch.whereabouts import out_of, results_of
@@ -23,9 +25,20 @@ def cron(options: argparse.Namespace) -> int:
 
     config = config_of(options)
     config.check()
+    _tell_of_other_captioners(config)
     sys.stdout.flush()
     sys.stdout.buffer.write(os.fsencode(told(Nightly.of(config, _asked(options)))))
     return COMPLETE
+
+
+def _tell_of_other_captioners(config: Config) -> None:
+    """Say so where the last run was asked for other captioners than what comes every night."""
+    asked = read_note(Path(config.out, "last_run.json")).get("asked") or {}
+    before = [each for each in (asked.get("captioner"), *asked.get("others", ())) if each]
+    if before and before != list(config.captioners):
+        names = ",".join(os.path.basename(each) for each in before)
+        text = f"the last run had CAPTIONER={names}; give that here if every night is to have it"
+        print(printable(text), file=sys.stderr)
 
 
 def _asked(options: argparse.Namespace) -> list[str]:

@@ -207,5 +207,5 @@ def _post_mortem(found: LoadedPhoto, code: int | None) -> Lost:
     if code == -signal.SIGPROF:
         return Lost(replace(found, status="unreadable", error=SLOW), for_sure=True)
     if code == -signal.SIGKILL:  # by the system, most likely, which needs the memory
-        return Lost(replace(found, status="too_large", error=NEEDS_MEMORY))
+        return Lost(replace(found, status="io", error=NEEDS_MEMORY))
     return Lost(replace(found, status="unreadable", error=CRASHES))

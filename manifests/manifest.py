@@ -144,7 +144,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
             raise ManifestError(
                 path,
                 f"the manifest is damaged ({' '.join(str(error).split())})",
-                "Put back a copy of it, or move it away and run again to make a new one",
+                "`make verify REPAIR=1` takes it from its copy, or makes it anew",
             ) from error
 
 

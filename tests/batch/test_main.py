@@ -359,8 +359,8 @@ def test_a_dry_run_knows_what_is_done(album, monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("encoded", "rate", "time"),
     [
-        (0, 0.0, "1 min at most (30 photos/s)"),
-        (20, 0.4, "1 min at most (30 photos/s)"),  # a trial of a few photos is mostly start-up
+        (0, 0.0, "1 s at most (30 photos/s)"),
+        (20, 0.4, "1 s at most (30 photos/s)"),  # a trial of a few photos is mostly start-up
         (20_000, 12.3, "1 min at most (12 photos/s)"),
     ],
 )
