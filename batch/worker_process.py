@@ -28,6 +28,7 @@ SLOWEST = 1_000_000  # bytes a second
 DECODING_S = 10.0  # of the processor; many pixels have more, see `batch.worker`
 MOST_SAID = 1 << 24  # bytes of one answer; pixels have 268,203
 SLOW = f"takes too long to decode, it may be damaged: restore it from a backup or {EXPORT}"
+KILLED = "was not decoded: the system ended what did it, for want of memory perhaps; run again"
 CRASHES = f"crashes what decodes it, it may be damaged: restore it from a backup or {EXPORT}"
 NOT_STARTED = "photos cannot be loaded: a process for it did not start"
 LATER = "is there memory, and room for more processes? Then run again"
@@ -207,5 +208,5 @@ def _post_mortem(found: LoadedPhoto, code: int | None) -> Lost:
     if code == -signal.SIGPROF:
         return Lost(replace(found, status="unreadable", error=SLOW), for_sure=True)
     if code == -signal.SIGKILL:  # by the system, most likely, which needs the memory
-        return Lost(replace(found, status="io", error=NEEDS_MEMORY))
+        return Lost(replace(found, status="io", error=KILLED))
     return Lost(replace(found, status="unreadable", error=CRASHES))

@@ -361,7 +361,7 @@ def test_a_dry_run_knows_what_is_done(album, monkeypatch, tmp_path, capsys):
     [
         (0, 0.0, "1 s at most (30 photos/s)"),
         (20, 0.4, "1 s at most (30 photos/s)"),  # a trial of a few photos is mostly start-up
-        (20_000, 12.3, "1 min at most (12 photos/s)"),
+        (20_000, 12.3, "1 s at most (12 photos/s)"),
     ],
 )
 def test_a_dry_run_expects_the_rate_of_the_last_run_where_that_says_something(

@@ -671,6 +671,14 @@ def test_an_unfinished_run_over_another_archive_is_not_mixed_in(album, tmp_path,
         run(other.config())
 
 
+def test_a_manifest_that_is_lost_is_taken_from_its_copy(album, stub_captioner):
+    run(album.config())
+    before, asked = album.results, stub_captioner.asked
+    (album.out / "captions.parquet").unlink()
+    run(album.config())
+    assert (album.results, stub_captioner.asked) == (before, asked)
+
+
 def test_a_damaged_manifest_is_not_written_over(album):
     run(album.config())
     (album.out / "captions.parquet").write_bytes(b"PAR1 broken PAR1")

@@ -22,7 +22,7 @@ from batch.pipeline import run
 from batch.sandbox import load
 from batch.scan import Photo, scan
 from batch.urls import Limits, UrlPhoto
-from batch.worker_process import CRASHES, SLOW
+from batch.worker_process import CRASHES, KILLED, SLOW
 from tests import pictures
 from tests.pictures import encoded, upright
 
@@ -105,7 +105,7 @@ def test_whether_pixels_are_needed_is_asked_here_once(tmp_path):
         ("SIGSEGV", "unreadable", CRASHES),
         ("exit", "unreadable", CRASHES),
         ("lie", "unreadable", CRASHES),
-        ("SIGKILL", "too_large", NEEDS_MEMORY),
+        ("SIGKILL", "io", KILLED),
         ("grow", "too_large", NEEDS_MEMORY),
         ("loop", "unreadable", SLOW),
         ("sleep", "unreadable", SLOW),

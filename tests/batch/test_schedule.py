@@ -18,6 +18,7 @@ import batch.schedule
 from batch.__main__ import main
 from batch.config import Config
 from batch.errors import ArchiveError
+from batch.pipeline import run
 from batch.schedule import Nightly, cron_line, fits_every_cron, service, timer
 
 NAMES = [
@@ -216,3 +217,12 @@ def test_the_command_prints_what_was_asked_with_absolute_paths_and_writes_nothin
 def test_a_run_that_could_not_be_is_refused_before_it_is_installed(tmp_path, capsys):
     assert main(["cron", str(tmp_path / "nowhere")]) == 1
     assert "is not a folder" in capsys.readouterr().err
+
+
+def test_who_asks_for_other_captioners_than_the_last_run_had_is_told(album, capsys, tmp_path):
+    run(album.config())
+    other = str(shutil.copytree(album.captioner, tmp_path / "other"))
+    where = ["--out", str(album.out), "--features", str(album.features)]
+    for captioner, told in [(other, "CAPTIONER=tiny"), (album.captioner, "")]:
+        assert main(["cron", *where, "--captioner", captioner, str(album.root)]) == 0
+        assert told in capsys.readouterr().err

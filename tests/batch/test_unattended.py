@@ -157,7 +157,7 @@ def test_it_tells_of_a_complete_run_and_of_what_waits(album, capsys):
     assert "rows        4: 3 captioned, 1 unreadable\n" in said
     assert re.search(r"^  failed    bad\?\.jpg: unreadable, .+$", said, re.M)
     assert "waiting     nothing: no photo is new or changed\n" in said
-    assert f" GB in {album.features}\n" in said
+    assert re.search(rf"results [\d.]+ KB; features [\d.]+ KB in {album.features}$", said, re.M)
     assert "GB free for results" in said
     album.draw("new.png", "private/x.png", seed=8)
     draw(album.root / "c.png", 9)
@@ -187,7 +187,7 @@ def test_it_tells_of_a_night_that_was_too_short(album, capsys, monkeypatch):
     monkeypatch.setattr(batch.encode, "CHUNK", 2)
     run(album.config(max_hours=1e-9))
     said = told(album, capsys)
-    assert "stopped after 1 s since its time was over; 1 photos were left" in said
+    assert re.search(r"stopped after \d+ s since its time was over; 1 photos were left", said)
     assert "waiting     1 new\n" in said
 
 
@@ -195,7 +195,7 @@ def test_it_tells_what_failed(album, capsys, monkeypatch):
     monkeypatch.setattr(Summary, "note_others", lambda *_: 1 / 0)
     main(asked(album))
     said = told(album, capsys)
-    assert "failed after 1 s: ZeroDivisionError: division by zero" in said
+    assert re.search(r"failed after \d+ s: ZeroDivisionError: division by zero", said)
     assert f"{album.out}/log.jsonl tells more" in said
     assert "rows        none yet\n" in said
 

@@ -126,7 +126,9 @@ def test_a_bit_flip_in_a_data_page_is_an_error_that_names_the_file(path):
     column = pq.ParquetFile(path).metadata.row_group(0).column(0)
     middle = column.data_page_offset + column.total_compressed_size // 2
     path.write_bytes(flipped(whole, middle, 4))
-    with pytest.raises(ManifestError, match=r"manifest\.parquet: .*damaged.*CRC.*run again"):
+    with pytest.raises(
+        ManifestError, match=r"manifest\.parquet: .*damaged.*CRC.*make verify REPAIR=1"
+    ):
         read_records(path)
 
 
