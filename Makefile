@@ -155,6 +155,9 @@ import-features: check-from .venv/.installed ## keep the vectors of encoded_trai
 .PHONY: korean
 korean: .venv/.korean ## install what training and scoring in Korean take
 
+.PHONY: openvino
+openvino: .venv/.openvino ## install OpenVINO, for ENCODER_BACKEND=openvino
+
 .PHONY: test
 test: .venv/.dev ## run every check and test
 	.venv/bin/ruff check .
@@ -224,6 +227,11 @@ check-train: check-corpus
 
 .venv/.urls: .venv/.installed requirements-urls.txt
 	$(PIP) -r requirements-urls.txt
+	@touch $@
+
+# Without what it depends on: NumPy is there, and its telemetry is not wanted.
+.venv/.openvino: .venv/.installed requirements-openvino.txt
+	$(PIP) --no-deps -r requirements-openvino.txt
 	@touch $@
 
 .venv/.korean: .venv/.train requirements-korean.txt
