@@ -1,8 +1,8 @@
-"""The encoder as runs use it: traced once, with its weights as constants of the graph.
+"""The encoder as runs use it: traced into a graph once, from its weights, without a Keras model.
 
-TensorFlow then puts each convolution, its bias and its rectifier into one call of oneDNN, and lays
-the kernels out for the processor once. GPUs run the Keras model. ENCODER_BACKEND=openvino in the
-environment lets OpenVINO compute instead, on the processor.
+TensorFlow puts each convolution, its bias and its rectifier into one call of oneDNN. GPUs run the
+Keras model. ENCODER_BACKEND=openvino in the environment lets OpenVINO compute instead, on the
+processor.
 """
 
 import os
@@ -16,7 +16,7 @@ from models import captioner
 from models.captioner import CaptionerConfig
 from models.encoder import IMAGE_SIZE, read_encoder_weights
 from models.errors import MissingExtraError
-from models.inference import Weights, encode
+from models.inference import Weights, encode, place
 
 
 class Encoder(Protocol):
@@ -61,7 +61,8 @@ class FrozenEncoder:
 
         dtype = "bfloat16" if bfloat16 else "float32"
         photos = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE, 3), tf.uint8)
-        graph = tf.function(lambda pixels: encode(pixels, weights, dtype), autograph=False)
+        tensors = place(weights, dtype)
+        graph = tf.function(lambda pixels: encode(pixels, tensors, dtype), autograph=False)
         self._graph = graph.get_concrete_function(photos)
         self._tensor = tf.constant
 

@@ -1,6 +1,8 @@
-"""The encoder as it runs: operations on constant weights, so that nothing is looked up or checked.
+"""The encoder as it runs: operations on weights that stay as they are, in one graph.
 
-What runs them folds all it can: the bias and the rectifier into each convolution, to begin with.
+What runs it puts the bias and the rectifier into each convolution. The weights are arguments of the
+graph, not constants in it: as constants they are laid out for the processor once instead of once a
+batch, which took 2% less time a photo, 850 MiB more memory, and 1.5 s more to start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +26,7 @@ class Weights:
     centred bytes: -127.5 to 127.5. path: the file they are from, for errors.
     """
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], path: str) -> None:
+    def __init__(self, arrays: Mapping[str, Any], path: str) -> None:
         self.arrays = arrays
         self.path = path
         self.given = 0
@@ -48,38 +50,77 @@ class Weights:
         return array.astype(np.float32)
 
 
-def encode(pixels: Any, weights: Weights, dtype: str) -> Any:
+def encode(pixels: Any, tensors: Sequence[tuple[Any, Any]], dtype: str) -> Any:
     """Encode uint8 (photos, 299, 299, 3) into (photos, 8, 8, 2048), float16.
 
-    dtype: `float32`, or `bfloat16`, in which sums are still of float32. On any of Keras' backends;
-    to be traced into a graph, once.
+    tensors: as `place` gives them for `dtype`: `float32`, or `bfloat16`, in which sums are still of
+    float32. On any of Keras' backends.
     """
     grid = ops.cast(ops.subtract(ops.cast(pixels, "float32"), CENTRE), dtype)
-    return ops.cast(inception(grid, _KerasOps(weights, dtype)), "float16")
+    return ops.cast(inception(grid, _KerasOps(tensors)), "float16")
+
+
+def place(weights: Weights, dtype: str) -> list[tuple[Any, Any]]:
+    """Make tensors of kernels and biases, for `encode`. Raises CheckpointError, as weights do."""
+    walk = _Shapes(weights, _DTYPES[dtype])
+    inception(3, walk)
+    return walk.tensors
+
+
+class _Shapes:
+    """Goes through the network with the number of channels alone."""
+
+    def __init__(self, weights: Weights, dtype: Any) -> None:
+        self.weights = weights
+        self.dtype = dtype
+        self.tensors: list[tuple[Any, Any]] = []
+
+    def convolve(
+        self,
+        grid: int,
+        filters: int,
+        size: tuple[int, int],
+        strides: int,  # noqa: ARG002
+        padding: str,  # noqa: ARG002
+    ) -> int:
+        kernel, bias = self.weights.next(*size, grid, filters)
+        placed = [ops.convert_to_tensor(array.astype(self.dtype)) for array in (kernel, bias)]
+        self.tensors.append((placed[0], placed[1]))
+        return filters
+
+    def max_pool(self, grid: int) -> int:
+        return grid
+
+    def mean_and_convolve(self, grid: int, filters: int) -> int:
+        return self.convolve(grid, filters, (1, 1), 1, "same")
+
+    def join(self, branches: Sequence[int], name: str) -> int:  # noqa: ARG002
+        return sum(branches)
 
 
 class _KerasOps:
-    def __init__(self, weights: Weights, dtype: str) -> None:
-        self.weights = weights
-        self.dtype = _DTYPES[dtype]
+    def __init__(self, tensors: Sequence[tuple[Any, Any]]) -> None:
+        self.tensors = iter(tensors)
 
     def convolve(
-        self, grid: Any, filters: int, size: tuple[int, int], strides: int, padding: str
+        self,
+        grid: Any,
+        filters: int,  # noqa: ARG002
+        size: tuple[int, int],  # noqa: ARG002
+        strides: int,
+        padding: str,
     ) -> Any:
-        return ops.relu(self._linear(grid, filters, size, strides, padding))
+        return ops.relu(self._linear(grid, strides, padding))
 
-    def _linear(
-        self, grid: Any, filters: int, size: tuple[int, int], strides: int, padding: str
-    ) -> Any:
-        kernel, bias = self.weights.next(*size, grid.shape[-1], filters)
-        kernel, bias = (ops.convert_to_tensor(array.astype(self.dtype)) for array in (kernel, bias))
+    def _linear(self, grid: Any, strides: int, padding: str) -> Any:
+        kernel, bias = next(self.tensors)
         return ops.add(ops.conv(grid, kernel, strides, padding, "channels_last"), bias)
 
     def max_pool(self, grid: Any) -> Any:
         return ops.max_pool(grid, 3, 2, "valid", "channels_last")
 
-    def mean_and_convolve(self, grid: Any, filters: int) -> Any:
-        mixed = self._linear(grid, filters, (1, 1), 1, "same")
+    def mean_and_convolve(self, grid: Any, filters: int) -> Any:  # noqa: ARG002
+        mixed = self._linear(grid, 1, "same")
         return ops.relu(ops.average_pool(mixed, 3, 1, "same", "channels_last"))
 
     def join(self, branches: Sequence[Any], name: str) -> Any:  # noqa: ARG002
