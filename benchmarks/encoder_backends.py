@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 from batch.config import CAPTIONER, captioner_folder, language_of
 from batch.quiet import start_tensorflow
 from batch.tables import Table
