@@ -179,6 +179,9 @@ import-features: check-from .venv/.installed ## keep the vectors of encoded_trai
 .PHONY: korean
 korean: .venv/.korean ## install what training and scoring in Korean take
 
+.PHONY: openvino
+openvino: .venv/.openvino ## install OpenVINO, for ENCODER_BACKEND=openvino
+
 .PHONY: test
 test: .venv/.dev ## run every check and test
 	.venv/bin/ruff check .
@@ -190,7 +193,7 @@ test: .venv/.dev ## run every check and test
 .PHONY: locks
 locks: .venv/.locks ## pin the packages of requirements*.txt and all below them by hash, after a change there
 	@for each in requirements*.txt; do .venv/locks/bin/uv --no-config pip compile --quiet --universal \
-		--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make locks' \
+		--python-version 3.11 --generate-hashes --no-annotate --no-emit-package openvino-telemetry --custom-compile-command 'make locks' \
 		-c constraints.txt -o "locks/$$each" "$$each" || exit; done
 
 .PHONY: audit
@@ -259,6 +262,11 @@ check-train: check-corpus
 
 .venv/.urls: .venv/.installed locks/requirements-urls.txt
 	$(PIP) -r locks/requirements-urls.txt
+	@touch $@
+
+# Without what its lock leaves out: its telemetry.
+.venv/.openvino: .venv/.installed locks/requirements-openvino.txt
+	$(PIP) --no-deps -r locks/requirements-openvino.txt
 	@touch $@
 
 .venv/.korean: .venv/.train locks/requirements-korean.txt

@@ -8,7 +8,6 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-import keras
 import numpy as np
 
 from batch.cache_limit import CacheLimit
@@ -16,6 +15,7 @@ from batch.device import has_bfloat16
 from batch.encode import Encode, encode_photos, load_and_encode
 from batch.errors import ArchiveError, NoRoomError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
+from batch.frozen import Encoder, load_encoder
 from batch.photos import LoadedPhoto
 from batch.rows import float32, make_record, taken_over
 from batch.scan import Photo
@@ -24,7 +24,6 @@ from models.captioner import (
     Caption,
     Captioner,
     encoder_fingerprint,
-    load_encoder,
 )
 from models.fingerprints import captioner_signature
 from models.scene import SceneHead
@@ -186,7 +185,7 @@ def encode_with(folder: str) -> Encode:
     """Encode with a captioner's encoder, which is built when a first photo needs it."""
 
     @cache
-    def encoder() -> keras.Model:
+    def encoder() -> Encoder:
         return load_encoder(folder, bfloat16=has_bfloat16())
 
     return lambda pixels: encoder().predict_on_batch(pixels)

@@ -11,6 +11,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def has_gpu() -> bool:
+    """Tell whether TensorFlow sees a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def has_bfloat16() -> bool:
     """Tell whether bfloat16 is computed in hardware: an NVIDIA GPU from Ampere on, or the CPU.
 

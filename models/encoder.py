@@ -8,15 +8,17 @@ convolution gives: it is folded into the kernels and biases, which are then trai
 import re
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from models.checkpoint import load_variables
+from models.checkpoint import assign, load_variables, read_arrays
 from models.errors import CheckpointError
 from models.hdf5 import opened
+from models.inception import inception
 
 IMAGE_SIZE = 299  # pixels a side
 GRID = 8  # cells a side
@@ -38,32 +40,75 @@ def build_encoder(*, bfloat16: bool = False) -> keras.Model:
     With `bfloat16` the convolutions compute in bfloat16 over float32 weights, and the features
     are bfloat16; else everything is float32.
     """
-    grid = _fold(_inception(None), "mixed_bfloat16" if bfloat16 else "float32")
-    pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8", name="pixels")
+    shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
+    photo = keras.Input(shape, name="photo")
+    grid = inception(photo, _KerasLayers("mixed_bfloat16" if bfloat16 else "float32"))
+    pixels = keras.Input(shape, dtype="uint8", name="pixels")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, dtype="float32")(pixels)
-    return keras.Model(pixels, grid(scaled), name="encoder")
+    return keras.Model(
+        pixels, keras.Model(photo, grid, name="inception_v3")(scaled), name="encoder"
+    )
+
+
+class _KerasLayers:
+    """Layers named as `keras.applications` names them, the convolutions from `conv2d_1` on."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self.made = 0
+
+    def convolve(
+        self, grid: Any, filters: int, size: tuple[int, int], strides: int, padding: str
+    ) -> Any:
+        self.made += 1
+        name, dtype = f"conv2d_{self.made}", self.dtype
+        layer = keras.layers.Conv2D(filters, size, strides, padding, name=name, dtype=dtype)
+        return keras.layers.Activation("relu", dtype=dtype)(layer(grid))
+
+    def max_pool(self, grid: Any) -> Any:
+        return keras.layers.MaxPooling2D(3, 2, dtype=self.dtype)(grid)
+
+    def mean_and_convolve(self, grid: Any, filters: int) -> Any:
+        mean = keras.layers.AveragePooling2D(3, 1, "same", dtype=self.dtype)
+        return self.convolve(mean(grid), filters, (1, 1), 1, "same")
+
+    def join(self, branches: Sequence[Any], name: str) -> Any:
+        return keras.layers.Concatenate(name=name, dtype=self.dtype)(branches)
 
 
 def load_encoder_weights(encoder: keras.Model, weights: str) -> None:
-    """Fill an encoder: `imagenet` (Keras downloads it once), or the path of a file.
+    """Fill an encoder with what `read_encoder_weights` gives.
+
+    Raises CheckpointError when the file cannot be read or does not fit.
+    """
+    if weights.endswith(".weights.h5") and Path(weights).is_file():
+        load_variables(encoder.variables, weights)  # none of another shape is read
+        return
+    arrays = read_encoder_weights(weights)
+    for variable in encoder.variables:
+        assign(variable, arrays, variable.path, weights)
+
+
+def read_encoder_weights(weights: str) -> dict[str, np.ndarray]:
+    """Read an encoder's arrays: `imagenet` (Keras downloads it once), or the path of a file.
 
     A file is one of ours (`encoder.weights.h5`), Keras' `inception_v3_…_notop.h5`, or an `.npz` of
     `conv2d_I/kernel`, `batch_normalization_I/{beta,moving_mean,moving_variance}`, I = 1..94.
-    Raises CheckpointError when the file is none of these or does not fit.
+    Gives `conv2d_I/kernel` (height, width, channels, filters) and `conv2d_I/bias` (filters,), of
+    any float type. Raises CheckpointError when the file is none of these.
     """
     if weights == "imagenet":
-        _assign(encoder, _from_keras(weights), weights)
-    elif not Path(weights).is_file():
+        return _named(_from_keras(weights))
+    if not Path(weights).is_file():
         raise CheckpointError(
             f"{weights}: no such file; give 'imagenet' or the path of a weights file"
         )
-    elif weights.endswith(".npz"):
-        _assign(encoder, _from_npz(weights), weights)
-    elif weights.endswith(".weights.h5"):
-        load_variables(encoder.variables, weights)
-    else:
-        _check_own(weights)
-        _assign(encoder, _from_keras(weights), weights)
+    if weights.endswith(".npz"):
+        return _named(_from_npz(weights))
+    if weights.endswith(".weights.h5"):
+        return read_arrays(weights)
+    _check_own(weights)
+    return _named(_from_keras(weights))
 
 
 def _check_own(path: str) -> None:
@@ -107,25 +152,6 @@ def _in_creation_order(model: keras.Model, kind: type) -> list[Any]:
             re.findall(r"_(\d+)$", layer.name)[0] if layer.name[-1].isdigit() else 0
         ),
     )
-
-
-def _fold(model: keras.Model, dtype: str) -> keras.Model:
-    """Copy the architecture with biases in the convolutions and no batch normalisation."""
-    numbers = {
-        layer.name: number
-        for number, layer in enumerate(_in_creation_order(model, keras.layers.Conv2D), 1)
-    }
-
-    def clone(layer: Any) -> Any:
-        config = layer.get_config() | {"dtype": dtype}
-        if layer.name in numbers:
-            config |= {"use_bias": True, "name": f"conv2d_{numbers[layer.name]}"}
-        return type(layer).from_config(config)
-
-    def call(layer: Any, inputs: Any, *_: Any, **__: Any) -> Any:
-        return inputs if isinstance(layer, keras.layers.BatchNormalization) else layer(inputs)
-
-    return keras.models.clone_model(model, clone_function=clone, call_function=call)
 
 
 def _from_keras(weights: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -174,13 +200,7 @@ def _folded(
     return kernel * scale, beta - mean * scale
 
 
-def _assign(encoder: keras.Model, folded: list[tuple[np.ndarray, np.ndarray]], path: str) -> None:
-    layers = {variable.path: variable for variable in encoder.variables}
-    for number, (kernel, bias) in enumerate(folded, 1):
-        for name, value in (("kernel", kernel), ("bias", bias)):
-            variable = layers[f"conv2d_{number}/{name}"]
-            if value.shape != tuple(variable.shape):
-                raise CheckpointError(
-                    f"{path}: {variable.path} is {value.shape}, not {variable.shape}"
-                )
-            variable.assign(value)
+def _named(folded: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
+    kernels = {f"conv2d_{number}/kernel": kernel for number, (kernel, _) in enumerate(folded, 1)}
+    biases = {f"conv2d_{number}/bias": bias for number, (_, bias) in enumerate(folded, 1)}
+    return kernels | biases

@@ -1,0 +1,71 @@
+"""The encoder as runs use it: traced into a graph once, from its weights, without a Keras model.
+
+TensorFlow puts each convolution, its bias and its rectifier into one call of oneDNN. GPUs run the
+Keras model. ENCODER_BACKEND=openvino in the environment lets OpenVINO compute instead, on the
+processor.
+"""
+
+import os
+from typing import Any, Protocol
+
+import numpy as np
+
+from batch.device import has_gpu
+from batch.errors import ArchiveError
+from models import captioner
+from models.captioner import CaptionerConfig
+from models.encoder import IMAGE_SIZE, read_encoder_weights
+from models.errors import MissingExtraError
+from models.inference import Weights, encode, place
+
+
+class Encoder(Protocol):
+    """What encodes a batch of photos."""
+
+    def predict_on_batch(self, pixels: np.ndarray) -> Any:
+        """Give features (photos, 8, 8, 2048) of uint8 (photos, 299, 299, 3)."""
+
+
+def load_encoder(folder: str, *, bfloat16: bool = False) -> Encoder:
+    """Load the encoder that a captioner's folder names, for this machine.
+
+    Raises CheckpointError where it is not whole; ArchiveError where ENCODER_BACKEND names nothing
+    that there is, MissingExtraError where it names OpenVINO and that is not installed.
+    """
+    backend = os.environ.get("ENCODER_BACKEND") or "tensorflow"
+    if backend not in ("tensorflow", "openvino"):
+        raise ArchiveError(f"ENCODER_BACKEND={backend}: give tensorflow or openvino")
+    if backend == "tensorflow" and has_gpu():
+        return captioner.load_encoder(folder, bfloat16=bfloat16)
+    path = CaptionerConfig.read(folder).encoder_weights(folder)
+    frozen = FrozenEncoder if backend == "tensorflow" else _openvino_encoder()
+    return frozen(Weights(read_encoder_weights(path), path), bfloat16=bfloat16)
+
+
+def _openvino_encoder() -> Any:
+    try:
+        from batch.openvino_encoder import OpenVinoEncoder
+    except ImportError as error:
+        raise MissingExtraError("ENCODER_BACKEND=openvino", "OpenVINO", "make openvino") from error
+    return OpenVinoEncoder
+
+
+class FrozenEncoder:
+    """A TensorFlow graph that gives float16; `bfloat16` or float32 is what it computes in.
+
+    Raises CheckpointError where weights are missing or do not fit.
+    """
+
+    def __init__(self, weights: Weights, *, bfloat16: bool = False) -> None:
+        import tensorflow as tf
+
+        dtype = "bfloat16" if bfloat16 else "float32"
+        photos = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE, 3), tf.uint8)
+        tensors = place(weights, dtype)
+        graph = tf.function(lambda pixels: encode(pixels, tensors, dtype), autograph=False)
+        self._graph = graph.get_concrete_function(photos)
+        self._tensor = tf.constant
+
+    def predict_on_batch(self, pixels: np.ndarray) -> np.ndarray:
+        """Encode uint8 (photos, 299, 299, 3) into float16 (photos, 8, 8, 2048)."""
+        return np.asarray(self._graph(self._tensor(pixels)))
