@@ -682,3 +682,11 @@ def test_many_threads_load_what_one_does(tmp_path):
         assert one == other
         assert np.array_equal(one.pixels, other.pixels)
     assert [photo.status for photo in together].count("ok") == 23
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc")
+def test_what_the_disk_does_not_give_is_io(tmp_path):
+    (tmp_path / "a.jpg").symlink_to("/proc/self/mem")  # whose first byte the kernel refuses: EIO
+    found = load(Photo(str(tmp_path), "a.jpg", 0, 0))
+    assert found.status == "io"
+    assert "check the disk, run again" in found.error
