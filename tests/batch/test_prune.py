@@ -68,7 +68,7 @@ def test_features_that_no_manifest_needs_go_and_the_others_stay(album, fake_enco
     assert verify(Place(str(album.out), str(album.features))).broken == []
     assert " freed\n" in capsys.readouterr().out
     assert prune(album, "--yes") == 0
-    assert "0 files, 0.00 GB freed" in capsys.readouterr().out
+    assert "0 files, 0 bytes freed" in capsys.readouterr().out
 
 
 def rows(path) -> int:
