@@ -83,8 +83,10 @@ def _check_rows(
         as_written = is_as_written(path, records)
         if as_written is False or (as_written is None and expected):
             raise ValueError("its bytes are not those that its rows were written as")
-        if as_written and expected and kind is Kind.MANIFEST:
-            findings.notes.append(f"{path}: whole, but not of the last run; was it put back?")
+        if as_written and expected:
+            copy = "of other rows than the manifest; the next run that writes makes it anew"
+            what = copy if kind is Kind.COPY else "not of the last run; was it put back?"
+            findings.notes.append(f"{path}: whole, but {what}")
         findings.unsealed += as_written is None
         return records
     return None

@@ -161,6 +161,17 @@ def test_a_manifest_that_was_put_back_is_whole(album):
     assert "was it put back?" in found.notes[0]
 
 
+def test_a_copy_of_other_rows_is_told(album):
+    copy, before = album.out / ".captions-copy.parquet", album.out.parent / "backup"
+    shutil.copy(copy, before)
+    draw(album.root / "new.png", 50)
+    run(album.config())
+    shutil.copy(before, copy)
+    found = verify(place_of(album))
+    assert found.broken == []
+    assert any("of other rows than the manifest" in note for note in found.notes)
+
+
 def test_a_shard_of_an_older_version_is_held_against_what_its_rows_give(album, few_captioners):
     (shard,) = album.features.rglob("*.parquet")
     old = shard.rename(shard.with_name(f"{shard.name[:16]}.parquet"))
