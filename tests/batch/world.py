@@ -167,14 +167,15 @@ class World:
         text = (self.home / "log").read_text(encoding="utf-8", errors="replace")
         return text.rstrip().rpartition("\n")[2]
 
-    def faults(self, out: Path, deed: str) -> Iterator[str]:
-        """Tell what is not as this deed leaves it where nothing disturbs it."""
+    def faults(self, out: Path, deed: str, *, view: bool = True) -> Iterator[str]:
+        """Tell what is not as this deed leaves it where nothing disturbs it, with the `view`."""
         rows = {row.path: row for row in read_records(out / "captions.parquet")}
         if lost := {photo.path for photo in scan(self.root)} - rows.keys():
             yield f"rows lost: {sorted(lost)}"
         if wrong := [path for path, text in self.captions.items() if rows[path].caption != text]:
             yield f"captions on wrong photos: {wrong}"
-        if results(out) != self.after[deed]:
+        files = 2 if view else 1
+        if results(out)[:files] != self.after[deed][:files]:
             yield "other bytes than those of an undisturbed run"
         if state_of(self.root) != self.originals:
             yield "originals changed"
