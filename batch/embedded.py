@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from batch.captioned import photos_folder
 from batch.damage import PhotoError
-from batch.features import FeatureCache, encoders_in
+from batch.features import FeatureCache
 from batch.photos import read_bytes
+from batch.shards import encoders_in
 from manifests.durable import sync, sync_folder
 from manifests.groups import rename_apart
 from manifests.journal import FOLDER, Moved, Place

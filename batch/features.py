@@ -191,13 +191,6 @@ def pooled_folder(folder: str) -> str:
     return f"{folder}{POOLED_ENDING}"
 
 
-def encoders_in(root: str) -> list[str]:
-    """Give the fingerprints of the encoders that have a cache of grids under `root`, in order."""
-    names = sorted(os.listdir(root)) if os.path.isdir(root) else []
-    folders = (name for name in names if os.path.isdir(os.path.join(root, name)))
-    return [name for name in folders if not name.endswith(POOLED_ENDING)]
-
-
 def open_cache(root: str, fingerprint: str, architecture: str) -> FeatureCache:
     """Open the cache of an encoder's features, as far as a captioner of this kind can see them."""
     folder = os.path.join(root, fingerprint)

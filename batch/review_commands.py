@@ -72,7 +72,8 @@ def _group(found: "Captioned", features: str) -> None:
 
 def _encoder(found: "Captioned", features: str) -> str | None:
     """Tell an encoder that has seen the photos: a captioner's that ships, or another's."""
-    from batch.features import FeatureCache, encoders_in
+    from batch.features import FeatureCache
+    from batch.shards import encoders_in
     from models.fingerprints import encoder_fingerprint
 
     there = encoders_in(features)

@@ -51,6 +51,11 @@ def shape_in(folder: str) -> tuple[int, ...]:
     return POOLED if folder.endswith(POOLED_ENDING) else SHAPE
 
 
+def encoders_in(root: str) -> list[str]:
+    """Give the fingerprints of the encoders that have a cache of grids under `root`, in order."""
+    return [encoder_of(folder) for folder in caches_in(root) if shape_in(folder) == SHAPE]
+
+
 def photo_ids_in(path: str | Path) -> list[str]:
     """Read which photos a shard has, in its order.
 

@@ -3,6 +3,7 @@
 import pytest
 
 from batch.pipeline import run
+from tests.batch.archives import Archive
 
 NAMES = ["a.png", "b/a.png", "b/바다.png", "c.png"]
 
@@ -24,3 +25,21 @@ def album(archive, stub_captioner):
     archive.draw(*NAMES)
     run(archive.config())
     return archive
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    """Let a shard hold two photos, so that a few photos make several."""
+    import batch.caption
+    import batch.encode
+
+    monkeypatch.setattr(batch.encode, "CHUNK", 2)
+    monkeypatch.setattr(batch.caption, "SHARD_PHOTOS", 2)
+
+
+@pytest.fixture
+def twin(album, tmp_path):
+    """Give the same archive other results: what an undisturbed run gives."""
+    twin = Archive(tmp_path / "unused", tmp_path / "out2", tmp_path / "features2", album.captioner)
+    twin.root = album.root
+    return twin

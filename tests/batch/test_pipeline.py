@@ -36,11 +36,7 @@ from tests.pictures import encoded, noise, upright
 MIXED = ["2019/b.png", "2019/sub/c.png", "2020/a.png", "a.png", "z.png"]
 
 
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch):
-    """Let a shard hold two photos, so that a few photos make several."""
-    monkeypatch.setattr(batch.encode, "CHUNK", 2)
-    monkeypatch.setattr(batch.caption, "SHARD_PHOTOS", 2)
+pytestmark = pytest.mark.usefixtures("small_shards")
 
 
 @pytest.fixture
@@ -339,14 +335,6 @@ def test_results_may_lie_beside_the_photos_under_a_longer_name(album):
 
 
 # E: a rerun ends as an undisturbed run does.
-
-
-@pytest.fixture
-def twin(album, tmp_path):
-    """Give the same archive other results: what an undisturbed run gives."""
-    twin = Archive(tmp_path / "unused", tmp_path / "out2", tmp_path / "features2", album.captioner)
-    twin.root = album.root
-    return twin
 
 
 def test_a_second_run_changes_no_byte_and_does_nothing(album, fake_encoder, stub_captioner):

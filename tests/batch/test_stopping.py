@@ -24,11 +24,7 @@ NAMES = ["a.png", "b.png", "c.png", "d.png", "e.png"]
 NO_TIME = 1e-9  # hours
 
 
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch):
-    """Let a shard hold two photos, so that a few photos make several."""
-    monkeypatch.setattr(batch.encode, "CHUNK", 2)
-    monkeypatch.setattr(batch.caption, "SHARD_PHOTOS", 2)
+pytestmark = pytest.mark.usefixtures("small_shards")
 
 
 @pytest.fixture
@@ -36,14 +32,6 @@ def album(archive, stub_captioner):
     """Make an archive of five photos."""
     archive.draw(*NAMES)
     return archive
-
-
-@pytest.fixture
-def twin(album, tmp_path):
-    """Give the same archive other results: what an undisturbed run gives."""
-    twin = Archive(tmp_path / "unused", tmp_path / "out2", tmp_path / "features2", album.captioner)
-    twin.root = album.root
-    return twin
 
 
 def nights(archive: Archive, **changes) -> int:
