@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -89,17 +90,24 @@ class Stage:
         """Caption photos in their order, a shard at a time.
 
         A photo whose identity is `known` takes over that caption. New features are in the cache
-        before their shard is given.
+        before their shard is given. While a thread captions a shard, the next photos are encoded:
+        a GPU does not wait at a shard's edge.
         """
         loaded: list[LoadedPhoto] = []
         features: dict[str, np.ndarray] = {}
         have = _Either(self.cache, known)
-        for chunk, new in load_and_encode(photos, have, self.encode):
-            loaded += chunk
-            features |= new
-            if len(loaded) >= SHARD_PHOTOS:
-                yield self._caption(loaded, features, known)
-                loaded, features = [], {}
+        with ThreadPoolExecutor(1) as captioning:
+            at_work: list[Future[Shard]] = []
+            for chunk, new in load_and_encode(photos, have, self.encode):
+                loaded += chunk
+                features |= new
+                if len(loaded) >= SHARD_PHOTOS:
+                    yield from _results(at_work)
+                    at_work = [captioning.submit(self._caption, loaded, features, known)]
+                    loaded, features = [], {}
+                elif at_work and at_work[0].done():
+                    yield at_work.pop().result()
+            yield from _results(at_work)
         if loaded:
             yield self._caption(loaded, features, known)
 
@@ -159,6 +167,10 @@ class Stage:
         if photo.photo_id in known:
             return taken_over(photo, known[photo.photo_id])
         return make_record(photo, Status.UNSTABLE, "changed during the run: run again")
+
+
+def _results(at_work: Iterable[Future[Shard]]) -> Iterator[Shard]:
+    return (shard.result() for shard in at_work)
 
 
 def _shared_encoder(folders: Sequence[str]) -> str:

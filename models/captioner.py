@@ -50,7 +50,7 @@ FORMAT = 1
 MAX_BEAMS = 100
 MAX_LENGTH = 1_000
 _LANGUAGE = re.compile("[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")  # BCP 47
-BATCH = 64  # photos searched at once; the last batch is filled up, so that one graph serves all
+BATCH = 256  # photos a search is given; the last batch is filled up, so that one graph serves all
 
 Photos = np.ndarray | Sequence[np.ndarray]
 AnyConfig = DecoderConfig | MergeConfig | TutorialConfig
@@ -224,9 +224,9 @@ class Captioner:
 
     def _search_batch(self, features: Photos) -> tuple[np.ndarray, np.ndarray]:
         """Search for the captions of at most BATCH photos: tokens and log-probabilities."""
-        inputs: Any = _filled_up(self._stacked(features))
-        if self.config.search.temperature:
-            inputs = (inputs, _filled_up(self._draws(features)))
+        draws = bool(self.config.search.temperature)
+        more = _filled_up(self._draws(features)) if draws else np.arange(BATCH) < len(features)
+        inputs = _filled_up(self._stacked(features)), more
         tokens, log_probs = map(np.asarray, self._search.predict_on_batch(inputs))
         return tokens[: len(features)], log_probs[: len(features)]
 
@@ -269,8 +269,8 @@ def make_decoder(config: CaptionerConfig) -> AnyDecoder:
 
 
 def _filled_up(rows: np.ndarray) -> np.ndarray:
-    """Copy rows into a whole batch of float32, zeros behind them."""
-    padded = np.zeros((BATCH, *rows.shape[1:]), np.float32)
+    """Copy rows into a whole batch, zeros behind them."""
+    padded = np.zeros((BATCH, *rows.shape[1:]), rows.dtype)
     padded[: len(rows)] = rows
     return padded
 

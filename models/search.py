@@ -5,20 +5,20 @@ search is beam search with one beam.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import keras
-import numpy as np
 from keras import ops
 
+from models.sayable import NEVER, only, sayable
 from models.vocabulary import END, PAD, START
 
-Step = Callable[[Any, Any], tuple[Any, Any]]
-"""tokens (photos, beams) int32, state (photos, beams, …) -> logits (…, words), next state."""
+Step = Callable[[Any, tuple[Any, ...], tuple[Any, ...]], tuple[Any, tuple[Any, ...]]]
+"""Takes one step for all beams, as `Decoder.next_words` does."""
 
-_NEVER = -1e9  # a log-probability that no sum of real ones reaches
-IMPOSSIBLE = _NEVER / 2  # below it is no caption: there were fewer of them than beams
+SLOTS = 32  # photos that are searched for at once
+IMPOSSIBLE = NEVER / 2  # below it is no caption: there were fewer of them than beams
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class SearchConfig:
             raise ValueError("num_beams and max_length are at least 1")
         if not 0 <= self.temperature < float("inf"):
             raise ValueError("temperature is 0 or more")
+
+    @property
+    def no_repeat(self) -> tuple[int, int]:
+        """What may not come twice: n-grams of so many words, a word within so many."""
+        return self.no_repeat_ngram, self.no_repeat_within
 
     def __str__(self) -> str:
         limits = f"max_length={self.max_length}"
@@ -73,107 +78,180 @@ class Decoder(Protocol):
         """Take one step for all rows."""
 
 
+class _Beams(NamedTuple):
+    """The beams of those photos that are at work, each in a slot of its own."""
+
+    photo: Any  # (slots,) int32: which one; the number of all photos where the slot is empty
+    position: Any  # (slots,) int32: words so far
+    last: Any  # (slots, beams) int32: the last of them
+    done: Any  # (slots, beams) bool
+    log_probs: Any  # (slots, beams) float32
+    tokens: Any  # (slots, beams, max_length + 1) int32
+    state: tuple[Any, ...]  # (slots, beams, …) each
+
+
 def beam_search(
-    step: Step, state: Any, photos: Any, config: SearchConfig, unsayable: Sequence[int]
+    step: Step,
+    photos: tuple[tuple[Any, ...], tuple[Any, ...]],
+    config: SearchConfig,
+    unsayable: Sequence[int],
+    count: Any = None,
 ) -> tuple[Any, Any]:
     """Find the likeliest captions of each photo.
 
-    state: arrays (photos, beams, …), the same for all beams of a photo; photos: their number.
+    photos: what every step looks at and the first state, as a decoder begins them, tuples of arrays
+    (photos, …); count: how many of these are photos, the others are searched for nothing.
     A finished beam stays as it is and keeps its place while its score is among the best; scores
     are log-probability over length ** length_penalty (`<end>` counts). The `unsayable` ids are
     never chosen, nothing comes twice that `config` forbids to, and a caption that reaches
-    `max_length` words ends there.
+    `max_length` words ends there. SLOTS photos are at work at once: where the captions of one have
+    all come to their end, the next photo has its slot, so that none waits for the longest.
     Returns tokens (photos, beams, max_length + 1) int32, best first, `<pad>` after `<end>`; and
     log-probabilities (photos, beams) float32.
     """
-    beams, length = config.num_beams, config.max_length + 1
-    tokens = ops.full((photos, beams, length), PAD, "int32")
-    # All beams start alike: only the first may be continued, or the search would hold copies.
-    log_probs = ops.where(ops.arange(beams) == 0, 0.0, _NEVER)
-    log_probs = ops.broadcast_to(ops.cast(log_probs, "float32"), (photos, beams))
-    last = ops.full((photos, beams), START, "int32")
-    done = ops.zeros((photos, beams), "bool")
+    seen, first = photos
+    number = int(first[0].shape[0])
+    count = number if count is None else count
+    slots = min(SLOTS, number)
 
-    def advance(
-        position: Any, last: Any, done: Any, log_probs: Any, tokens: Any, *state: Any
-    ) -> Any:
-        logits, after = step(last, state)
-        words = _allowed(logits, tokens, position, config, unsayable)
-        words = ops.where(ops.expand_dims(done, -1), _only(PAD, words), words)
-        totals = ops.expand_dims(log_probs, -1) + words
-        lengths = ops.sum(ops.cast(tokens != PAD, "float32"), -1) + ops.cast(~done, "float32")
-        scores = totals / ops.expand_dims(lengths, -1) ** config.length_penalty
-        vocabulary = logits.shape[-1]
-        _, best = ops.top_k(ops.reshape(scores, (photos, beams * vocabulary)), beams)
-        log_probs = ops.take_along_axis(ops.reshape(totals, (photos, -1)), best, 1)
-        parent, word = best // vocabulary, ops.cast(best % vocabulary, "int32")
-        tokens, done = _follow(tokens, parent), _follow(done, parent)
-        here = ops.arange(length) == position
-        tokens = ops.where(here, ops.expand_dims(word, -1), tokens)
-        done = ops.logical_or(done, word == END)
-        return (
-            position + 1,
-            word,
-            done,
-            log_probs,
-            tokens,
-            *(_follow(item, parent) for item in after),
-        )
+    def start(photo: Any) -> _Beams:
+        return _start(ops.where(photo < count, photo, number), _of(first, photo), config)
 
-    loop = (ops.zeros((), "int32"), last, done, log_probs, tokens, *state)
-    end = ops.while_loop(_unfinished, advance, loop, maximum_iterations=length)
-    return end[4], end[3]
+    def advance(waiting: Any, beams: _Beams, tokens: Any, log_probs: Any) -> Any:
+        beams = _advance(step, _of(seen, beams.photo), beams, config, unsayable)
+        # Of fewer captions than beams the impossible ones never end: see IMPOSSIBLE.
+        over = ops.all(beams.done, axis=-1) | (beams.position > config.max_length)
+        place = ops.where(over, beams.photo, number)[:, None]  # of what is not over: the last row
+        tokens = ops.scatter_update(tokens, place, beams.tokens)
+        log_probs = ops.scatter_update(log_probs, place, beams.log_probs)
+        ended = ops.cast(over, "int32")
+        fresh = start(waiting + ops.cumsum(ended) - ended)
+        return waiting + ops.sum(ended), _where(over, fresh, beams), tokens, log_probs
+
+    def unfinished(waiting: Any, beams: _Beams, *found: Any) -> Any:  # noqa: ARG001 - the loop's
+        return ops.any(beams.photo < number)
+
+    beams = start(ops.arange(slots, dtype="int32"))
+    found = _nothing_yet(number + 1, config)
+    waiting = ops.convert_to_tensor(slots, "int32")
+    end = ops.while_loop(unfinished, advance, (waiting, beams, *found))
+    return end[2][:number], end[3][:number]
+
+
+def _start(photo: Any, first: tuple[Any, ...], config: SearchConfig) -> _Beams:
+    """Begin the captions of photos. All beams start alike, so only the first may be continued."""
+    slots, beams = int(photo.shape[0]), config.num_beams
+    tokens, never = _nothing_yet(slots, config)
+    return _Beams(
+        photo,
+        ops.zeros((slots,), "int32"),
+        ops.full((slots, beams), START, "int32"),
+        ops.zeros((slots, beams), "bool"),
+        ops.where(ops.arange(beams) == 0, 0.0, never),
+        tokens,
+        tuple(ops.repeat(ops.expand_dims(item, 1), beams, axis=1) for item in first),
+    )
+
+
+def _nothing_yet(photos: int, config: SearchConfig) -> tuple[Any, Any]:
+    """Give the tokens and the log-probabilities of captions that nothing is known of."""
+    shape = (photos, config.num_beams)
+    tokens = ops.full((*shape, config.max_length + 1), PAD, "int32")
+    return tokens, ops.full(shape, NEVER, "float32")
+
+
+def _advance(
+    step: Step, seen: tuple[Any, ...], beams: _Beams, config: SearchConfig, unsayable: Sequence[int]
+) -> _Beams:
+    """Say one word more."""
+    logits, after = step(beams.last, beams.state, seen)
+    slots, _, vocabulary = logits.shape
+    words = sayable(logits, beams.tokens, beams.position, config.no_repeat, unsayable)
+    words = ops.where(ops.expand_dims(beams.done, -1), only(PAD, ops.zeros_like(words)), words)
+    totals = ops.expand_dims(beams.log_probs, -1) + words
+    lengths = ops.sum(ops.cast(beams.tokens != PAD, "float32"), -1)
+    lengths = lengths + ops.cast(~beams.done, "float32")
+    scores = totals / ops.expand_dims(lengths, -1) ** config.length_penalty
+    _, best = ops.top_k(ops.reshape(scores, (slots, -1)), config.num_beams)
+    parent, word = best // vocabulary, ops.cast(best % vocabulary, "int32")
+    done = ops.logical_or(_follow(beams.done, parent), word == END)
+    return _Beams(
+        beams.photo,
+        beams.position + 1,
+        word,
+        done,
+        ops.take_along_axis(ops.reshape(totals, (slots, -1)), best, 1),
+        _put(_follow(beams.tokens, parent), word, beams.position),
+        tuple(_follow(item, parent) for item in after),
+    )
 
 
 def sample(
-    step: Step, state: Any, draws: Any, config: SearchConfig, unsayable: Sequence[int]
+    step: Step,
+    photos: tuple[tuple[Any, ...], tuple[Any, ...]],
+    draws: Any,
+    config: SearchConfig,
+    unsayable: Sequence[int],
 ) -> tuple[Any, Any]:
     """Draw one caption a photo, word by word, as the TensorFlow tutorial decodes.
 
-    state: arrays (photos, 1, …); draws: (photos, max_length + 1) in [0, 1), one a word: the same
+    photos: as in `beam_search`; draws: (photos, max_length + 1) in [0, 1), one a word: the same
     numbers give the same caption. What may not be said is as in `beam_search`.
     Returns tokens (photos, 1, max_length + 1) and their log-probabilities (photos, 1), both at
     temperature 1, as in `beam_search`.
     """
-    photos, length = draws.shape[0], config.max_length + 1
-    tokens = ops.full((photos, 1, length), PAD, "int32")
-    loop = (
-        ops.zeros((), "int32"),
-        ops.full((photos, 1), START, "int32"),
-        ops.zeros((photos, 1), "bool"),
-        ops.zeros((photos, 1), "float32"),
-        tokens,
-    )
+    seen, first = photos
+    one = replace(config, num_beams=1)
 
-    def advance(
-        position: Any, last: Any, done: Any, log_probs: Any, tokens: Any, *state: Any
-    ) -> Any:
-        logits, after = step(last, state)
-        words = _allowed(logits, tokens, position, config, unsayable)
+    def advance(beams: _Beams) -> tuple[_Beams]:
+        logits, after = step(beams.last, beams.state, seen)
+        words = sayable(logits, beams.tokens, beams.position, config.no_repeat, unsayable)
         chosen = ops.softmax(words / config.temperature, axis=-1)
         reached = ops.cumsum(chosen, axis=-1)
-        draw = ops.take(draws, position, axis=1)[:, None, None] * reached[..., -1:]
+        draw = ops.take(draws, beams.position[0], axis=1)[:, None, None] * reached[..., -1:]
         word = ops.cast(ops.argmax(reached > draw, axis=-1), "int32")
-        word = ops.where(done, PAD, word)
+        word = ops.where(beams.done, PAD, word)
         gained = ops.take_along_axis(words, ops.expand_dims(word, -1), -1)[..., 0]
-        log_probs = log_probs + ops.where(done, 0.0, gained)
-        here = ops.arange(length) == position
-        tokens = ops.where(here, ops.expand_dims(word, -1), tokens)
-        done = ops.logical_or(done, word == END)
-        return (position + 1, word, done, log_probs, tokens, *after)
+        return (
+            _Beams(
+                beams.photo,
+                beams.position + 1,
+                word,
+                ops.logical_or(beams.done, word == END),
+                beams.log_probs + ops.where(beams.done, 0.0, gained),
+                _put(beams.tokens, word, beams.position),
+                after,
+            ),
+        )
 
-    end = ops.while_loop(_unfinished, advance, (*loop, *state), maximum_iterations=length)
-    return end[4], end[3]
+    def unfinished(beams: _Beams) -> Any:
+        return ops.logical_not(ops.all(beams.done))
+
+    begun = _start(ops.arange(draws.shape[0], dtype="int32"), first, one)
+    (end,) = ops.while_loop(unfinished, advance, (begun,), maximum_iterations=draws.shape[1])
+    return end.tokens, end.log_probs
 
 
-def _unfinished(*loop: Any) -> Any:
-    """Tell from the state of either loop whether a caption has not come to its end."""
-    return ops.logical_not(ops.all(loop[2]))
+def _put(tokens: Any, word: Any, position: Any) -> Any:
+    """Write each beam's word at its photo's position."""
+    here = ops.arange(tokens.shape[-1]) == position[:, None, None]
+    return ops.where(here, ops.expand_dims(word, -1), tokens)
 
 
-def _only(token: int, words: Any) -> Any:
-    """Log-probabilities that leave one token, certain."""
-    return ops.where(ops.arange(words.shape[-1]) == token, 0.0, _NEVER)
+def _of(arrays: tuple[Any, ...], photo: Any) -> tuple[Any, ...]:
+    """Take the rows of photos; of those that there are not, any."""
+    return tuple(ops.take(item, ops.minimum(photo, item.shape[0] - 1), axis=0) for item in arrays)
+
+
+def _where(over: Any, fresh: _Beams, beams: _Beams) -> _Beams:
+    """Take the slots that are over from `fresh`, the others from `beams`."""
+
+    def either(new: Any, old: Any) -> Any:
+        return ops.where(ops.reshape(over, (-1, *[1] * (len(old.shape) - 1))), new, old)
+
+    *arrays, state = zip(fresh, beams, strict=True)
+    states = tuple(either(new, old) for new, old in zip(*state, strict=True))
+    return _Beams._make([*(either(new, old) for new, old in arrays), states])
 
 
 def _follow(item: Any, parent: Any) -> Any:
@@ -182,66 +260,21 @@ def _follow(item: Any, parent: Any) -> Any:
     return ops.take_along_axis(item, index, 1)
 
 
-def _allowed(
-    logits: Any, tokens: Any, position: Any, config: SearchConfig, unsayable: Sequence[int]
-) -> Any:
-    """Log-probabilities with what may not be said, or not said now, struck out."""
-    words = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-    token_ids = ops.arange(words.shape[-1])
-    never = ops.any(ops.expand_dims(token_ids, -1) == np.array(unsayable, "int32"), axis=-1)
-    empty = (position == 0) & (token_ids == END)
-    words = ops.where(never | empty, _NEVER, words)
-    if 0 < config.no_repeat_ngram <= config.max_length:  # a longer one cannot come twice
-        words = ops.where(_repeats(tokens, position, words.shape[-1], config), _NEVER, words)
-    for back in range(1, config.no_repeat_within + 1):
-        words = ops.where(token_ids == _word_before(tokens, position, back), _NEVER, words)
-    return ops.where(position == config.max_length, _keep_end(words), words)
+def by_xla() -> bool:
+    """Tell whether XLA is to compile a search: a third faster on processors, after two seconds.
 
-
-def _word_before(tokens: Any, position: Any, back: int) -> Any:
-    """Give each beam's word so many words before a position, `<pad>` before the first."""
-    word = ops.take(tokens, ops.maximum(position - back, 0), axis=-1)
-    return ops.expand_dims(ops.where(position >= back, word, PAD), -1)
-
-
-def _keep_end(words: Any) -> Any:
-    """At the last position only `<end>` is left, at the price that the model puts on it."""
-    return ops.where(ops.arange(words.shape[-1]) == END, words, _NEVER)
-
-
-def _repeats(tokens: Any, position: Any, vocabulary: int, config: SearchConfig) -> Any:
-    """Tell which words would complete an n-gram that a beam holds: (photos, beams, words)."""
-    size = config.no_repeat_ngram
-    length = tokens.shape[-1]
-    places = ops.arange(length - size + 1)
-    matches = places + size - 1 < position  # the n-gram that begins here is written
-    for offset in range(size - 1):
-        here = ops.take(tokens, places + offset, axis=-1)
-        prefix = ops.take(tokens, ops.maximum(position - size + 1 + offset, 0), axis=-1)
-        matches = matches & (here == ops.expand_dims(prefix, -1))
-    matches = ops.broadcast_to(matches, (*tokens.shape[:2], length - size + 1))
-    completes = ops.take(tokens, places + size - 1, axis=-1)
-    counts = ops.scatter(
-        _with_rows(completes),
-        ops.reshape(ops.cast(matches, "int32"), (-1,)),
-        (tokens.shape[0] * tokens.shape[1], vocabulary),
-    )
-    return ops.reshape(counts > 0, (*tokens.shape[:2], vocabulary))
-
-
-def _with_rows(columns: Any) -> Any:
-    """Make scatter indices (rows * n, 2) out of columns (photos, beams, n)."""
-    flat = ops.reshape(columns, (-1, columns.shape[-1]))
-    rows = ops.broadcast_to(ops.expand_dims(ops.arange(flat.shape[0]), -1), flat.shape)
-    return ops.stack([ops.reshape(rows, (-1,)), ops.reshape(flat, (-1,))], axis=-1)
+    On GPUs Keras decides: TensorFlow's XLA wants CUDA's own compiler there, which may be missing.
+    """
+    return not keras.distribution.list_devices("gpu")
 
 
 class CaptionSearch(keras.Model):
     """A decoder and a search as one Keras model, compiled for the device by `predict_on_batch`.
 
-    Features (photos, 8, 8, 2048) in, or where there is a temperature a pair of them and the draws
-    (photos, max_length + 1) for `sample`; the number of photos is fixed by the first call. Out come
-    tokens and log-probabilities as `beam_search` and `sample` return them.
+    Features (photos, 8, 8, 2048) in, the number of photos is fixed by the first call; where there
+    is a temperature a pair of them and the draws (photos, max_length + 1) for `sample`; else, where
+    a batch was filled up, a pair of them and bool (photos,), true for those in front that are
+    photos. Out come tokens and log-probabilities as `beam_search` and `sample` return them.
     """
 
     def __init__(self, decoder: Decoder, config: SearchConfig, unsayable: Sequence[int]) -> None:
@@ -249,17 +282,13 @@ class CaptionSearch(keras.Model):
         self.decoder = decoder
         self.config = config
         self.unsayable = tuple(unsayable)
+        self.compile(jit_compile=True if by_xla() else "auto")
 
     def call(self, inputs: Any) -> tuple[Any, Any]:
         """Caption a batch of photos."""
-        features, draws = inputs if self.config.temperature else (inputs, None)
-        seen, first = self.decoder.begin(features)
-        rows = 1 if self.config.temperature else self.config.num_beams
-        state = tuple(ops.repeat(ops.expand_dims(item, 1), rows, axis=1) for item in first)
-
-        def step(tokens: Any, state: Any) -> tuple[Any, tuple[Any, ...]]:
-            return self.decoder.next_words(tokens, state, seen)
-
+        features, more = inputs if isinstance(inputs, (tuple, list)) else (inputs, None)
+        photos, step = self.decoder.begin(features), self.decoder.next_words
         if self.config.temperature:
-            return sample(step, state, draws, self.config, self.unsayable)
-        return beam_search(step, state, features.shape[0], self.config, self.unsayable)
+            return sample(step, photos, more, self.config, self.unsayable)
+        count = None if more is None else ops.sum(ops.cast(more, "int32"))
+        return beam_search(step, photos, self.config, self.unsayable, count)

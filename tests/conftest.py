@@ -46,6 +46,14 @@ def archive(tmp_path, captioner_folder):
     return Archive(tmp_path / "photos", tmp_path / "out", tmp_path / "features", captioner_folder)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_search():
+    """Spare each search the two seconds that XLA takes to compile it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.search.by_xla", lambda: False)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_signals():
     """Take back the handlers that every command sets."""

@@ -100,14 +100,14 @@ class Script:
         logits = ops.convert_to_tensor(self.logits.astype(np.float32))
         moves = ops.convert_to_tensor(self.moves.reshape(-1).astype(np.int32))
 
-        def step(last, state):
+        def step(last, state, _):
             (node,) = state
             moved = ops.take(moves, node * words + last)
             node = ops.where(last == START, node, moved)
             return ops.take(logits, node, axis=0), (node,)
 
-        nodes = np.repeat(np.array(starts, np.int32)[:, None], config.num_beams, axis=1)
-        found = beam_search(step, (ops.convert_to_tensor(nodes),), len(starts), config, UNSAYABLE)
+        nodes = ops.convert_to_tensor(np.array(starts, np.int32))
+        found = beam_search(step, ((), (nodes,)), config, UNSAYABLE)
         return tuple(np.asarray(item) for item in found)
 
     def everything(self, max_length):

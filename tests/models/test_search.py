@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from models.search import CaptionSearch, SearchConfig, sample
+from models.search import SLOTS, CaptionSearch, SearchConfig, sample
 from models.vocabulary import END, PAD, SPECIALS, START
 from tests.models.conftest import TINY, UNSAYABLE, Script, grids, score, spelled
 
@@ -255,6 +255,25 @@ def test_the_beams_of_a_decoder_cost_what_teacher_forcing_says_they_cost(decoder
     assert len({tuple(beam) for photo in tokens.tolist() for beam in photo}) > 10
 
 
+def test_a_compiled_search_says_the_same_and_leaves_rows_that_are_no_photos(decoder):
+    """More photos than slots: each has the next free one, whatever it held before."""
+    features, config = grids(SLOTS + 9), SearchConfig(3, 7)
+    compiled = CaptionSearch(decoder, config, UNSAYABLE)
+    compiled.compile(jit_compile=True)
+    some = np.arange(len(features)) < SLOTS + 4
+    found, fewer = (
+        tuple(map(np.asarray, compiled.predict_on_batch((features, rows))))
+        for rows in (np.ones(len(features), bool), some)
+    )
+    alone = CaptionSearch(decoder, config, UNSAYABLE)
+    for photo in range(0, SLOTS + 9, 5):
+        tokens, log_probs = alone.predict_on_batch(features[photo : photo + 1])
+        assert np.array_equal(tokens[0], found[0][photo])
+        assert log_probs[0] == pytest.approx(found[1][photo], abs=1e-4)
+    assert np.array_equal(fewer[0][some], found[0][some])
+    assert (fewer[0][~some] == PAD).all()
+
+
 # Sampling.
 
 
@@ -268,12 +287,12 @@ def sampled(script, config, draws):
     logits = ops.convert_to_tensor(script.logits.astype(np.float32))
     moves = ops.convert_to_tensor(script.moves.reshape(-1).astype(np.int32))
 
-    def step(last, state):
+    def step(last, state, _):
         node = ops.where(last == START, state[0], ops.take(moves, state[0] * words + last))
         return ops.take(logits, node, axis=0), (node,)
 
-    nodes = ops.zeros((len(draws), 1), "int32")
-    tokens, log_probs = sample(step, (nodes,), ops.convert_to_tensor(draws), config, UNSAYABLE)
+    photos = (), (ops.zeros((len(draws),), "int32"),)
+    tokens, log_probs = sample(step, photos, ops.convert_to_tensor(draws), config, UNSAYABLE)
     return np.asarray(tokens)[:, 0], np.asarray(log_probs)[:, 0]
 
 
