@@ -24,7 +24,8 @@ from batch.urls import Limits, absent_from, url_photos
 from manifests.record import Record, languages_of
 
 if TYPE_CHECKING:
-    from batch.caption import Shard, Stage
+    from batch.caption import Stage
+    from batch.rows import Shard
 
 
 def run(config: Config) -> Summary:
@@ -200,6 +201,10 @@ def gone(config: Config) -> Callable[[bytes], bool]:
 
 def caption_shards(plan: Plan, config: Config) -> "Iterator[Shard]":
     """Load what captioning needs and give the shards; where nothing is to do, no model is."""
+    if plan.todo and config.is_spread:
+        from batch.cluster import caption_shards as spread_shards
+
+        return spread_shards(plan.todo, plan.known, config)
     return load_stage(config).caption_shards(plan.todo, plan.known) if plan.todo else iter(())
 
 

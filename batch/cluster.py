@@ -1,0 +1,153 @@
+"""The shards of a run, captioned by the workers of a Dask cluster (`batch.on_worker`).
+
+The cuts are those of one machine, and rows come back in their order: so does every byte. Dask gives
+a shard whose worker has died to another one. Its futures are waited for here: joblib 1.6's backend
+over them never comes back from a shard that has killed all workers it was given to.
+"""
+
+import logging
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from batch.config import Config
+from batch.encode import batched
+from batch.errors import ArchiveError
+from batch.features import SHARD_PHOTOS
+from batch.local_cluster import local_cluster
+from batch.on_worker import caption_shard, check
+from batch.order import Order, ordered
+from batch.rows import Shard, in_place_of
+from batch.scan import Photo
+from manifests.record import Record
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+ANSWERS_WITHIN = 30  # seconds, the scheduler and its first worker
+ALL_GONE = 300  # seconds that a run waits for a worker when none is left
+AHEAD = 2  # shards a worker: the one in work, and the next
+KEPT = "What was captioned is kept, and the same command goes on from there"
+
+
+def caption_shards(
+    photos: Sequence[Photo], known: Mapping[str, Record], config: Config
+) -> Iterator[Shard]:
+    """Caption photos in their order, a shard at a time, as `Stage.caption_shards` does here.
+
+    Raises ArchiveError where there are no workers or one would not do as this machine does, and
+    where they are lost on the way.
+    """
+    shards = batched(map(_absolute, photos), SHARD_PHOTOS)
+    workers = min(config.workers or 0, -(-len(photos) // SHARD_PHOTOS))
+    with (
+        ordered(config, photos, known) as order,
+        connected(config.scheduler, workers) as client,
+    ):
+        _check(client, order)
+        for shard in _in_order(client, shards, order):
+            yield replace(shard, records=[_settled(row, known) for row in shard.records])
+
+
+def _absolute(photo: Photo) -> Photo:
+    """Name the folder of a photo so that it is found from any other."""
+    return replace(photo, root=os.path.abspath(photo.root)) if type(photo) is Photo else photo
+
+
+def _settled(row: Record, known: Mapping[str, Record]) -> Record:
+    """Put in the caption that the worker knew to be there."""
+    there = None if row.failed else known.get(row.photo_id or "")
+    return in_place_of(row, there) if there else row
+
+
+@contextmanager
+def connected(scheduler: str | None, workers: int) -> Iterator["Client"]:
+    """Reach a scheduler, or start one with so many workers. Raises ArchiveError."""
+    from distributed import Client
+    from distributed.utils import silence_logging_cmgr
+
+    with silence_logging_cmgr(logging.CRITICAL):  # what is lost, and found again, is the run's
+        if scheduler is None:
+            with local_cluster(workers) as cluster, Client(cluster, set_as_default=False) as client:
+                client.wait_for_workers(workers)
+                yield client
+        else:
+            with _reached(scheduler) as client:
+                yield client
+
+
+def _reached(scheduler: str) -> "Client":
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=ANSWERS_WITHIN, set_as_default=False)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        raise ArchiveError(
+            f"no Dask scheduler answers at {scheduler} ({error}): start one, as docs/cluster.md "
+            "tells, or give SCHEDULER= its address"
+        ) from error
+    try:
+        client.wait_for_workers(1, timeout=ANSWERS_WITHIN)
+    except TimeoutError as error:
+        client.close()
+        raise ArchiveError(
+            f"the scheduler at {scheduler} has no workers: start some, as docs/cluster.md tells"
+        ) from error
+    return client
+
+
+def _check(client: "Client", order: Order) -> None:
+    """Have each worker look whether it fits. Raises ArchiveError, which names those that do not."""
+    found = client.run(check, order, on_error="return")
+    wrong = [
+        f"the worker {address} {_said(error)}"
+        for address, error in sorted(found.items())
+        if isinstance(error, Exception)
+    ]
+    if wrong:
+        raise ArchiveError("; ".join(wrong))
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ArchiveError):
+        return str(error)
+    return f"cannot run this program ({error!r}): start it as docs/cluster.md tells"
+
+
+def _in_order(client: "Client", shards: Iterable[Sequence[Photo]], order: Order) -> Iterator[Shard]:
+    """Have shards captioned, some ahead, and give them in their order."""
+    waiting: deque[tuple[Sequence[Photo], Future[Shard]]] = deque()
+    for photos in shards:
+        waiting.append((photos, client.submit(caption_shard, photos, order, pure=False)))
+        while len(waiting) > AHEAD * _threads(client):
+            yield _captioned(client, *waiting.popleft())
+    while waiting:
+        yield _captioned(client, *waiting.popleft())
+
+
+def _threads(client: "Client") -> int:
+    return max(1, sum(client.nthreads().values()))
+
+
+def _captioned(client: "Client", photos: Sequence[Photo], future: "Future[Shard]") -> Shard:
+    """Wait for a shard. Raises ArchiveError where nobody is left who could caption it."""
+    from distributed import CancelledError, KilledWorker
+
+    try:
+        while True:
+            with suppress(TimeoutError):
+                return future.result(timeout=ALL_GONE)
+            if not client.nthreads():
+                raise ArchiveError(f"no worker is left: start some. {KEPT}")
+    except KilledWorker as error:
+        first, last = photos[0].path, photos[-1].path
+        raise ArchiveError(
+            f"{error.allowed_failures + 1} workers ended, one after the other, as they captioned "
+            f"{first} to {last}: one of these photos may take all memory. {KEPT}; EXCLUDE= leaves "
+            "photos out"
+        ) from error
+    except CancelledError as error:
+        raise ArchiveError(f"the Dask scheduler is lost: start it again. {KEPT}") from error
