@@ -31,6 +31,7 @@ ANSWERS_WITHIN = 30  # seconds, the scheduler and its first worker
 ALL_GONE = 300  # seconds that a run waits for a worker when none is left
 AHEAD = 2  # shards a worker: the one in work, and the next
 KEPT = "What was captioned is kept, and the same command goes on from there"
+LOST = f"the Dask scheduler is lost: start it again. {KEPT}"
 
 
 def caption_shards(
@@ -121,27 +122,22 @@ def _in_order(client: "Client", shards: Iterable[Sequence[Photo]], order: Order)
     """Have shards captioned, some ahead, and give them in their order."""
     waiting: deque[tuple[Sequence[Photo], Future[Shard]]] = deque()
     for photos in shards:
-        waiting.append((photos, client.submit(caption_shard, photos, order, pure=False)))
-        while len(waiting) > AHEAD * _threads(client):
+        with _scheduler_there():
+            waiting.append((photos, client.submit(caption_shard, photos, order, pure=False)))
+            threads = sum(client.nthreads().values())
+        while len(waiting) > AHEAD * max(1, threads):
             yield _captioned(client, *waiting.popleft())
     while waiting:
         yield _captioned(client, *waiting.popleft())
-
-
-def _threads(client: "Client") -> int:
-    return max(1, sum(client.nthreads().values()))
 
 
 def _captioned(client: "Client", photos: Sequence[Photo], future: "Future[Shard]") -> Shard:
     """Wait for a shard. Raises ArchiveError where nobody is left who could caption it."""
     from distributed import CancelledError, KilledWorker
 
+    _wait(client, future)
     try:
-        while True:
-            with suppress(TimeoutError):
-                return future.result(timeout=ALL_GONE)
-            if not client.nthreads():
-                raise ArchiveError(f"no worker is left: start some. {KEPT}")
+        return future.result()
     except KilledWorker as error:
         first, last = photos[0].path, photos[-1].path
         raise ArchiveError(
@@ -150,4 +146,27 @@ def _captioned(client: "Client", photos: Sequence[Photo], future: "Future[Shard]
             "photos out"
         ) from error
     except CancelledError as error:
-        raise ArchiveError(f"the Dask scheduler is lost: start it again. {KEPT}") from error
+        raise ArchiveError(LOST) from error
+
+
+def _wait(client: "Client", future: "Future[Shard]") -> None:
+    """Wait until a shard is done, or nobody has been there for long who could do it."""
+    from distributed import CancelledError
+
+    while not future.done():
+        with suppress(TimeoutError, CancelledError):
+            future.exception(timeout=ALL_GONE)
+        with _scheduler_there():
+            if not future.done() and not client.nthreads():
+                raise ArchiveError(f"no worker is left: start some. {KEPT}")
+
+
+@contextmanager
+def _scheduler_there() -> Iterator[None]:
+    """Say so where the scheduler is no longer there to be asked."""
+    from distributed.client import ClosedClientError
+
+    try:
+        yield
+    except (OSError, ClosedClientError) as error:
+        raise ArchiveError(LOST) from error
