@@ -114,8 +114,8 @@ learn: check-results .venv/.train $(KOREAN) ## teach a captioner what people app
 	@$(BATCH) learn $${OUT:+--out="$$OUT"} $(OPTIONS) $${TO:+--to="$$TO"} $(AT)
 
 .PHONY: features
-features: check-dir .venv/.installed ## only fill the feature cache with the photos under DIR
-	@$(BATCH) features $(OPTIONS) $(FILTERS) $(CACHE) -- "$$DIR"
+features: check-dir $(EXTRAS) ## only fill the feature cache with the photos under DIR
+	@$(BATCH) features $(OPTIONS) $(FILTERS) $(CACHE) $(CLUSTER) -- "$$DIR"
 
 .PHONY: verify
 verify: check-results .venv/.installed ## read all that was written, tell what is broken: DIR= or OUT=, DEEP=1 photos too, REPAIR=1

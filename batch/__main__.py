@@ -95,6 +95,7 @@ def _command(subparsers: Any, function: Callable[[argparse.Namespace], int]) -> 
 def _add_features(parser: Any) -> None:
     parser.add_argument("archive", metavar="DIR", help=FOLDER)
     _add_archive(parser)
+    upkeep_arguments.add_cluster(parser)
 
 
 def _add_archive(parser: Any) -> None:

@@ -1,4 +1,4 @@
-"""The shards of a run, captioned by the workers of a Dask cluster (`batch.on_worker`).
+"""The shards of a run, done by the workers of a Dask cluster (`batch.on_worker`).
 
 The cuts are those of one machine, and rows come back in their order: so does every byte. Dask gives
 a shard whose worker has died to another one. Its futures are waited for here: joblib 1.6's backend
@@ -8,30 +8,35 @@ over them never comes back from a shard that has killed all workers it was given
 import logging
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TypeVar
+
+from distributed import CancelledError, Client, Future, KilledWorker
+from distributed.client import ClosedClientError
+from distributed.utils import silence_logging_cmgr
 
 from batch.config import Config
 from batch.encode import batched
 from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS
 from batch.local_cluster import local_cluster
-from batch.on_worker import caption_shard, check
+from batch.on_worker import caption_shard, check, encode_shard
 from batch.order import Order, ordered
+from batch.photos import LoadedPhoto
 from batch.rows import Shard, in_place_of
 from batch.scan import Photo
 from manifests.record import Record
 
-if TYPE_CHECKING:
-    from distributed import Client, Future
-
 ANSWERS_WITHIN = 30  # seconds, the scheduler and its first worker
 ALL_GONE = 300  # seconds that a run waits for a worker when none is left
 AHEAD = 2  # shards a worker: the one in work, and the next
-KEPT = "What was captioned is kept, and the same command goes on from there"
+KEPT = "What was done is kept, and the same command goes on from there"
 LOST = f"the Dask scheduler is lost: start it again. {KEPT}"
+
+Done = TypeVar("Done")
+Task = Callable[[Sequence[Photo], Order], Done]
 
 
 def caption_shards(
@@ -42,6 +47,24 @@ def caption_shards(
     Raises ArchiveError where there are no workers or one would not do as this machine does, and
     where they are lost on the way.
     """
+    for shard in _done(caption_shard, photos, known, config):
+        yield replace(shard, records=[_settled(row, known) for row in shard.records])
+
+
+def encode_shards(
+    photos: Sequence[Photo], config: Config
+) -> Iterator[tuple[list[LoadedPhoto], int]]:
+    """Put the features of photos into the cache, a shard at a time, as `fill_cache` does here.
+
+    Gives the loaded photos and how many were encoded. Raises as `caption_shards`.
+    """
+    return _done(encode_shard, photos, (), config)
+
+
+def _done(
+    task: Task[Done], photos: Sequence[Photo], known: Iterable[str], config: Config
+) -> Iterator[Done]:
+    """Have a task done with all shards, and give what comes of each in their order."""
     shards = batched(map(_absolute, photos), SHARD_PHOTOS)
     workers = min(config.workers or 0, -(-len(photos) // SHARD_PHOTOS))
     with (
@@ -49,8 +72,7 @@ def caption_shards(
         connected(config.scheduler, workers) as client,
     ):
         _check(client, order)
-        for shard in _in_order(client, shards, order):
-            yield replace(shard, records=[_settled(row, known) for row in shard.records])
+        yield from _in_order(client, task, shards, order)
 
 
 def _absolute(photo: Photo) -> Photo:
@@ -65,11 +87,8 @@ def _settled(row: Record, known: Mapping[str, Record]) -> Record:
 
 
 @contextmanager
-def connected(scheduler: str | None, workers: int) -> Iterator["Client"]:
+def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
     """Reach a scheduler, or start one with so many workers. Raises ArchiveError."""
-    from distributed import Client
-    from distributed.utils import silence_logging_cmgr
-
     with silence_logging_cmgr(logging.CRITICAL):  # what is lost, and found again, is the run's
         if scheduler is None:
             with local_cluster(workers) as cluster, Client(cluster, set_as_default=False) as client:
@@ -80,9 +99,7 @@ def connected(scheduler: str | None, workers: int) -> Iterator["Client"]:
                 yield client
 
 
-def _reached(scheduler: str) -> "Client":
-    from distributed import Client
-
+def _reached(scheduler: str) -> Client:
     try:
         client = Client(scheduler, timeout=ANSWERS_WITHIN, set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
@@ -100,7 +117,7 @@ def _reached(scheduler: str) -> "Client":
     return client
 
 
-def _check(client: "Client", order: Order) -> None:
+def _check(client: Client, order: Order) -> None:
     """Have each worker look whether it fits. Raises ArchiveError, which names those that do not."""
     found = client.run(check, order, on_error="return")
     wrong = [
@@ -118,30 +135,30 @@ def _said(error: Exception) -> str:
     return f"cannot run this program ({error!r}): start it as docs/cluster.md tells"
 
 
-def _in_order(client: "Client", shards: Iterable[Sequence[Photo]], order: Order) -> Iterator[Shard]:
-    """Have shards captioned, some ahead, and give them in their order."""
-    waiting: deque[tuple[Sequence[Photo], Future[Shard]]] = deque()
+def _in_order(
+    client: Client, task: Task[Done], shards: Iterable[Sequence[Photo]], order: Order
+) -> Iterator[Done]:
+    """Have shards done, some ahead of others, and give them in their order."""
+    waiting: deque[tuple[Sequence[Photo], Future[Done]]] = deque()
     for photos in shards:
         with _scheduler_there():
-            waiting.append((photos, client.submit(caption_shard, photos, order, pure=False)))
+            waiting.append((photos, client.submit(task, photos, order, pure=False)))
             threads = sum(client.nthreads().values())
         while len(waiting) > AHEAD * max(1, threads):
-            yield _captioned(client, *waiting.popleft())
+            yield _result(client, *waiting.popleft())
     while waiting:
-        yield _captioned(client, *waiting.popleft())
+        yield _result(client, *waiting.popleft())
 
 
-def _captioned(client: "Client", photos: Sequence[Photo], future: "Future[Shard]") -> Shard:
-    """Wait for a shard. Raises ArchiveError where nobody is left who could caption it."""
-    from distributed import CancelledError, KilledWorker
-
+def _result(client: Client, photos: Sequence[Photo], future: Future[Done]) -> Done:
+    """Wait for a shard. Raises ArchiveError where nobody is left who could do it."""
     _wait(client, future)
     try:
         return future.result()
     except KilledWorker as error:
         first, last = photos[0].path, photos[-1].path
         raise ArchiveError(
-            f"{error.allowed_failures + 1} workers ended, one after the other, as they captioned "
+            f"{error.allowed_failures + 1} workers ended, one after the other, as they were given "
             f"{first} to {last}: one of these photos may take all memory. {KEPT}; EXCLUDE= leaves "
             "photos out"
         ) from error
@@ -149,10 +166,8 @@ def _captioned(client: "Client", photos: Sequence[Photo], future: "Future[Shard]
         raise ArchiveError(LOST) from error
 
 
-def _wait(client: "Client", future: "Future[Shard]") -> None:
+def _wait(client: Client, future: Future[Done]) -> None:
     """Wait until a shard is done, or nobody has been there for long who could do it."""
-    from distributed import CancelledError
-
     while not future.done():
         with suppress(TimeoutError, CancelledError):
             future.exception(timeout=ALL_GONE)
@@ -164,8 +179,6 @@ def _wait(client: "Client", future: "Future[Shard]") -> None:
 @contextmanager
 def _scheduler_there() -> Iterator[None]:
     """Say so where the scheduler is no longer there to be asked."""
-    from distributed.client import ClosedClientError
-
     try:
         yield
     except (OSError, ClosedClientError) as error:

@@ -1,4 +1,4 @@
-"""What the processes of a Dask cluster do for a run: caption one shard at a time."""
+"""What the processes of a Dask cluster do for a run: one shard at a time."""
 
 import os
 import signal
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+from distributed import get_worker, worker_client
 
 from batch.config import captioner_folder, version
 from batch.device import share_cores
@@ -19,8 +21,9 @@ from models.fingerprints import captioner_signature
 
 if TYPE_CHECKING:
     from batch.caption import Stage
+    from batch.photos import LoadedPhoto
 
-_alone = Lock()  # a worker of several threads captions one shard at a time all the same
+_alone = Lock()  # a worker of several threads does one shard at a time all the same
 
 
 def dask_setup(worker: Any) -> None:  # noqa: ARG001 - Dask gives it
@@ -38,6 +41,19 @@ def caption_shard(photos: Sequence[Photo], order: Order) -> Shard:
         stage, known = _prepared(order)
         (shard,) = stage.caption_shards(photos, known)
     return shard
+
+
+def encode_shard(photos: Sequence[Photo], order: Order) -> tuple[list["LoadedPhoto"], int]:
+    """Put the features of the photos of one shard into the cache, and tell how many were encoded.
+
+    Raises as `caption_shard`.
+    """
+    with _alone:
+        stage, _ = _prepared(order)
+        from batch.encode import fill_cache  # which counts the cores as it is imported
+
+        chunks = list(fill_cache(photos, stage.cache, stage.encode))
+    return [photo for loaded, _ in chunks for photo in loaded], sum(new for _, new in chunks)
 
 
 def check(order: Order) -> None:
@@ -80,8 +96,6 @@ def _signature(captioner: str) -> str | None:
 @lru_cache(maxsize=1)
 def _prepared(order: Order) -> tuple["Stage", Known]:
     """Load what captioning needs, once a run: what lies in the cache is that of now."""
-    from distributed import get_worker
-
     try:
         check(order)
     except ArchiveError as error:
@@ -101,13 +115,22 @@ def _prepared(order: Order) -> tuple["Stage", Known]:
 def _start() -> None:
     """Start TensorFlow on this process' share of the machine: it cannot be changed later."""
     share_cores(_workers_here())
+    keep_to_one_card()
     start_tensorflow()
+
+
+def keep_to_one_card() -> None:
+    """Leave all cards alone but the first that is allowed: TensorFlow would take their memory.
+
+    dask-cuda lets each worker see all of them, its own as the first.
+    """
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if "," in allowed:
+        os.environ["CUDA_VISIBLE_DEVICES"] = allowed.split(",")[0].strip()
 
 
 def _workers_here() -> int:
     """Count the workers on this machine."""
-    from distributed import get_worker, worker_client
-
     with worker_client(separate_thread=False) as client:
         workers = client.scheduler_info(n_workers=-1)["workers"]
     hosts = {address: worker["host"] for address, worker in workers.items()}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,20 @@ from PIL import Image
 
 import batch.caption
 import batch.cluster
+import batch.device
 import batch.encode
 import batch.local_cluster
 import batch.on_worker
 import batch.order
 from batch.__main__ import main
 from batch.config import Config
+from batch.device import cores, share_cores
 from batch.errors import ArchiveError
 from batch.features import open_cache
 from batch.local_cluster import cards, environment
+from batch.on_worker import keep_to_one_card
 from batch.order import Known, ordered
-from batch.pipeline import run
+from batch.pipeline import encode_archive, run
 from models.errors import MissingExtraError
 from models.fingerprints import encoder_fingerprint
 from tests.batch.archives import Archive, caption_of, draw
@@ -90,8 +94,8 @@ def paint(path: Path, colour: tuple[int, int, int]) -> None:
 
 def cached(archive: Archive) -> dict[str, bytes]:
     """Give the cached features of all photos."""
+    ids = {sha256(path.read_bytes()).hexdigest() for path in archive.root.rglob("*.png")}
     cache = open_cache(str(archive.features), encoder_fingerprint(archive.captioner), "attention")
-    ids = {record.photo_id for record in archive.records.values() if record.photo_id}
     return {photo_id: grid.tobytes() for photo_id, grid in cache.read(ids).items()}
 
 
@@ -146,6 +150,15 @@ def test_it_stops_when_the_time_is_over_and_goes_on_the_next_time(archive, sched
     assert run(archive.config(scheduler=scheduler)).captioned == 2 * SHARD
 
 
+def test_features_alone_are_those_of_one_machine(archive, twin, scheduler, fake_encoder):
+    fill(archive, 40)
+    for config in (archive.config(scheduler=scheduler), twin.config()):
+        summary = encode_archive(config)
+        assert (summary.photos, summary.failed.total(), summary.exit_code) == (40, 2, 3)
+    assert cached(archive) == cached(twin)
+    assert len(cached(archive)) == 40 - 2 - 2  # damaged ones, and copies
+
+
 # Deaths.
 
 
@@ -186,7 +199,7 @@ def test_a_scheduler_that_is_lost_on_the_way_is_told(archive, thread_cluster, mo
             thread_cluster.close()
         return settled(*arguments)
 
-    wrong = "scheduler is lost: .* What was captioned is kept"
+    wrong = "scheduler is lost: .* What was done is kept"
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         monkeypatch.context() as losing,
@@ -265,7 +278,7 @@ def test_a_shard_that_ends_each_worker_is_told_and_what_was_done_before_is_kept(
 ):
     archive.draw(*(f"{number:02}.png" for number in range(4 * SHARD)))
     paint(archive.root / "20.png", RED)
-    wrong = "2 workers ended, one after the other, as they captioned 16.png to 31.png"
+    wrong = "2 workers ended, one after the other, as they were given 16.png to 31.png"
     with pytest.raises(ArchiveError, match=wrong):
         run(archive.config(scheduler=scheduler))
     summary = run(archive.config(exclude=("20.png",)))
@@ -360,6 +373,33 @@ def test_cards_are_dealt_out_one_by_one(tmp_path):
     assert environment(2, 3, ["3", "5"]) == {"CUDA_VISIBLE_DEVICES": "3"} | shared
     assert environment(1, 2, ["0"]) == shared
     assert environment(0, 2, []) == {}
+
+
+def test_a_worker_takes_the_first_card_alone(monkeypatch):
+    for allowed, taken in (("2,3,0,1", "2"), ("GPU-5a", "GPU-5a"), ("", "")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+        keep_to_one_card()
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == taken
+
+
+def test_workers_share_the_cores(monkeypatch):
+    everything = cores()
+    monkeypatch.setattr(batch.device, "_sharers", 1)
+    share_cores(everything)
+    assert cores() == 1
+    share_cores(everything + 1)
+    assert cores() == 1
+    share_cores(1)
+    assert cores() == everything
+
+
+def test_every_night_s_run_has_its_workers_too(archive, capsysbinary):
+    places = ["--out", archive.out, "--features", archive.features, "--captioner"]
+    asked = [*places, archive.captioner, archive.root]
+    assert main(["cron", "--workers", "2", *map(str, asked)]) == 0
+    assert b" --workers=2 " in capsysbinary.readouterr().out
+    assert main(["cron", "--scheduler", NOWHERE, *map(str, asked)]) == 0
+    assert f" --scheduler={NOWHERE} ".encode() in capsysbinary.readouterr().out
 
 
 def test_the_workers_know_which_captions_are_there_and_nothing_else(archive, captioner_folder):
