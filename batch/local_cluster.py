@@ -9,9 +9,15 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import dask
 from distributed import Nanny, Scheduler, Security, SpecCluster
 
 PRELOAD = ("batch.on_worker",)  # what a worker imports before it begins
+# Dask tells everyone who asks by HTTP what is being done.
+_NO_PAGES: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
 _CARDS = "/proc/driver/nvidia/gpus"
 
 
@@ -47,7 +53,8 @@ def local_cluster(workers: int) -> SpecCluster:
         for number in range(workers)
     }
     scheduler = {"cls": Scheduler, "options": shared | {"port": 0}}
-    return SpecCluster(nannies, scheduler, security=shared["security"], name="photo captions")
+    with dask.config.set(_NO_PAGES):
+        return SpecCluster(nannies, scheduler, security=shared["security"], name="photo captions")
 
 
 def environment(number: int, workers: int, cards: Sequence[str]) -> dict[str, str]:

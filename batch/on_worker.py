@@ -27,8 +27,9 @@ _alone = Lock()  # a worker of several threads does one shard at a time all the 
 
 
 def dask_setup(worker: Any) -> None:  # noqa: ARG001 - Dask gives it
-    """Leave Ctrl-C to the run: for workers that it has started itself, by their `preload`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave signals to the run: for workers that it has started itself, by their `preload`."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def caption_shard(photos: Sequence[Photo], order: Order) -> Shard:

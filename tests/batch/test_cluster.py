@@ -9,8 +9,13 @@ import sys
 import time
 from hashlib import sha256
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
+import dask
 import pytest
+from distributed import Client, LocalCluster, Security
+from distributed.utils import silence_logging_cmgr
 from PIL import Image
 
 import batch.caption
@@ -25,8 +30,8 @@ from batch.config import Config
 from batch.device import cores, share_cores
 from batch.errors import ArchiveError
 from batch.features import open_cache
-from batch.local_cluster import cards, environment
-from batch.on_worker import keep_to_one_card
+from batch.local_cluster import cards, environment, local_cluster
+from batch.on_worker import dask_setup, keep_to_one_card
 from batch.order import Known, ordered
 from batch.pipeline import encode_archive, run
 from models.errors import MissingExtraError
@@ -40,9 +45,6 @@ NOWHERE = "tcp://127.0.0.1:9"
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory):
     """Run a scheduler and two workers over stand-ins; a shard is given up after two of them."""
-    import dask
-    from distributed import LocalCluster
-
     mark = tmp_path_factory.mktemp("marks") / "green"
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 1}),
@@ -173,8 +175,6 @@ def test_a_shard_whose_worker_dies_is_another_one_s(archive, scheduler):
 @pytest.fixture
 def thread_cluster(stub_captioner):
     """Run a scheduler with a worker that is a thread of this process."""
-    from distributed import LocalCluster
-
     with LocalCluster(
         n_workers=1,
         threads_per_worker=1,
@@ -188,8 +188,6 @@ def thread_cluster(stub_captioner):
 
 
 def test_a_scheduler_that_is_lost_on_the_way_is_told(archive, thread_cluster, monkeypatch):
-    import dask
-
     monkeypatch.setattr(batch.cluster, "ANSWERS_WITHIN", 1)
     archive.draw(*(f"{number:02}.png" for number in range(6 * SHARD)))
     settled = batch.cluster._settled
@@ -290,12 +288,12 @@ def test_a_shard_that_ends_each_worker_is_told_and_what_was_done_before_is_kept(
 
 _RUN = """
 import sys
-import batch.cluster, batch.local_cluster
-from batch.__main__ import main
+import batch.__main__, batch.cluster, batch.local_cluster
 from tests.batch.on_worker import SHARD
 batch.cluster.SHARD_PHOTOS = SHARD
 batch.local_cluster.PRELOAD += ("tests.batch.on_worker",)
-sys.exit(main(sys.argv[1:]))
+batch.__main__.__name__ = "__main__"  # it leaves as a program does
+sys.exit(batch.__main__.main(sys.argv[1:]))
 """
 
 
@@ -359,6 +357,20 @@ def test_a_signal_ends_the_run_at_a_shard_and_its_processes_with_it(archive):
     wait_for(lambda: not group(again.pid))
 
 
+def test_nobody_without_its_key_reaches_a_run_s_own_workers():
+    with local_cluster(0) as cluster, silence_logging_cmgr(logging.CRITICAL):
+        address = cluster.scheduler_address
+        assert address.startswith("tls://127.0.0.1:")
+        for key in (None, Security.temporary()):
+            with pytest.raises((OSError, TypeError, RuntimeError)):
+                Client(address, security=key, timeout=1, set_as_default=False)
+        page = f"http://127.0.0.1:{cluster.scheduler.http_server.port}/info/main/workers.html"
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(page, timeout=5)
+        with Client(cluster, set_as_default=False) as client:
+            assert client.nthreads() == {}
+
+
 def test_cards_are_dealt_out_one_by_one(tmp_path):
     for name in ("0000:01:00.0", "0000:02:00.0"):
         (tmp_path / name).mkdir()
@@ -373,6 +385,17 @@ def test_cards_are_dealt_out_one_by_one(tmp_path):
     assert environment(2, 3, ["3", "5"]) == {"CUDA_VISIBLE_DEVICES": "3"} | shared
     assert environment(1, 2, ["0"]) == shared
     assert environment(0, 2, []) == {}
+
+
+def test_a_run_s_own_workers_leave_signals_to_it(own_signals):
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        dask_setup(None)
+        assert {signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)} == {
+            signal.SIG_IGN
+        }
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_worker_takes_the_first_card_alone(monkeypatch):
