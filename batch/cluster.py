@@ -132,7 +132,7 @@ def _check(client: Client, order: Order) -> None:
 def _said(error: Exception) -> str:
     if isinstance(error, ArchiveError):
         return str(error)
-    return f"cannot run this program ({error!r}): start it as docs/cluster.md tells"
+    return f"cannot run this program ({error}): start it as docs/cluster.md tells"
 
 
 def _in_order(
