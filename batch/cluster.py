@@ -92,7 +92,7 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
     with silence_logging_cmgr(logging.CRITICAL):  # what is lost, and found again, is the run's
         if scheduler is None:
             with local_cluster(workers) as cluster, Client(cluster, set_as_default=False) as client:
-                client.wait_for_workers(workers)
+                _await(client, workers, ALL_GONE, "the workers that WORKERS= asks for do not start")
                 yield client
         else:
             with _reached(scheduler) as client:
@@ -107,14 +107,20 @@ def _reached(scheduler: str) -> Client:
             f"no Dask scheduler answers at {scheduler} ({error}): start one, as docs/cluster.md "
             "tells, or give SCHEDULER= its address"
         ) from error
+    lacking = f"the scheduler at {scheduler} has no workers: start some, as docs/cluster.md tells"
     try:
-        client.wait_for_workers(1, timeout=ANSWERS_WITHIN)
-    except TimeoutError as error:
+        _await(client, 1, ANSWERS_WITHIN, lacking)
+    except BaseException:
         client.close()
-        raise ArchiveError(
-            f"the scheduler at {scheduler} has no workers: start some, as docs/cluster.md tells"
-        ) from error
+        raise
     return client
+
+
+def _await(client: Client, workers: int, seconds: float, lacking: str) -> None:
+    try:
+        client.wait_for_workers(workers, timeout=seconds)
+    except TimeoutError as error:
+        raise ArchiveError(lacking) from error
 
 
 def _check(client: Client, order: Order) -> None:

@@ -40,6 +40,7 @@ def local_cluster(workers: int) -> SpecCluster:
         "protocol": "tls://",
         "security": Security.temporary(),
         "dashboard": False,
+        "dashboard_address": "127.0.0.1:0",  # any port: Dask's own may be taken
     }
     each = shared | {
         "nthreads": 1,
