@@ -104,6 +104,7 @@ def cached(archive: Archive) -> dict[str, bytes]:
 # Bytes.
 
 
+@pytest.mark.slow
 def test_every_byte_is_that_of_one_machine(archive, twin, scheduler, stub_captioner):
     fill(archive, 600)
     assert run(archive.config(scheduler=scheduler)).exit_code == 3
@@ -271,6 +272,7 @@ def test_a_scheduler_and_workers_here_do_not_go_together(capsys):
 # The last to have this cluster: its workers begin anew.
 
 
+@pytest.mark.slow
 def test_a_shard_that_ends_each_worker_is_told_and_what_was_done_before_is_kept(
     archive, scheduler, stub_captioner
 ):
