@@ -3,7 +3,7 @@ SHELL := /bin/sh
 
 # Names come from people: they may hold spaces, quotes and $. `value` takes each as it was typed,
 # the shell gets it from the environment, inside quotes.
-NAMES := DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST DEV_CAPTIONS PRESET ENCODER MODEL GLOVE TEMPERATURE SEED FROM DESCRIPTIONS PHOTO LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW MAX_HOURS CACHE_LIMIT
+NAMES := DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST DEV_CAPTIONS PRESET ENCODER MODEL GLOVE TEMPERATURE SEED FROM DESCRIPTIONS PHOTO LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW MAX_HOURS CACHE_LIMIT SCHEDULER WORKERS
 define take
 override export $(1) := $$(value $(1))
 endef
@@ -23,14 +23,17 @@ OPTIONS = $${FEATURES:+--features="$$FEATURES"} $${CAPTIONER:+--captioner="$$CAP
 FILTERS = $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} $${LIMIT:+--limit="$$LIMIT"}
 SEARCH = $${BEAMS:+--num-beams="$$BEAMS"} $${TEMPERATURE:+--temperature="$$TEMPERATURE"} $${SEED:+--seed="$$SEED"}
 CACHE = $${CACHE_LIMIT:+--cache-limit="$$CACHE_LIMIT"}
+CLUSTER = $${SCHEDULER:+--scheduler="$$SCHEDULER"} $${WORKERS:+--workers="$$WORKERS"}
 SOURCE = $${URLS:+--urls="$$URLS"} $(AT)
-NIGHTLY = $(CACHE) $${OUT:+--out="$$OUT"} $(SEARCH) $${MAX_HOURS:+--max-hours="$$MAX_HOURS"} $${REVIEW:+--review="$$REVIEW"} \
+NIGHTLY = $(CACHE) $(CLUSTER) $${OUT:+--out="$$OUT"} $(SEARCH) $${MAX_HOURS:+--max-hours="$$MAX_HOURS"} $${REVIEW:+--review="$$REVIEW"} \
 	$(if $(call on,RETRY_FAILED),--retry-failed) $(if $(call on,ALLOW_PRIVATE),--allow-private)
 RUN = $(NIGHTLY) $${EXISTING:+--existing="$$EXISTING"} $(if $(call on,DRY_RUN),--dry-run) $(if $(call on,MOVED),--moved) \
 	$(if $(call on,SHOW),--show)
 CORPUS = --captions="$$CAPTIONS" $${PHOTOS:+--photos="$$PHOTOS"} $${DEV_LIST:+--dev-list="$$DEV_LIST"} \
 	$${DEV_CAPTIONS:+--dev-captions="$$DEV_CAPTIONS"} $(if $(call on,STRICT),--strict)
 RECIPE = $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"} $${MODEL:+--model="$$MODEL"} $${PRESET:+--preset="$$PRESET"}
+# What captioning takes besides TensorFlow, as it is asked.
+EXTRAS = .venv/.installed $(if $(URLS),.venv/.urls) $(if $(SCHEDULER)$(WORKERS),.venv/.cluster)
 # The presets and captioners that end in -ko are Korean.
 KOREAN = $(if $(findstring -ko,$(PRESET)$(CAPTIONER)),.venv/.korean)
 # Nothing is installed whose hash is not in locks/, and nothing is compiled: kiwipiepy_model, a
@@ -47,14 +50,15 @@ help: ## show this text
 	@echo 'For make caption: DIR=folder of photos, or URLS=list of URLs, and as you like OUT= FEATURES='
 	@echo '  CAPTIONER= INCLUDE=glob EXCLUDE=glob LIMIT=n BEAMS=n DRY_RUN=1 SHOW=1 EXISTING=overwrite'
 	@echo '  RETRY_FAILED=1 MOVED=1 ALLOW_PRIVATE=1 TEMPERATURE=t SEED=n REVIEW=xlsx MAX_HOURS=h CACHE_LIMIT=50GB'
+	@echo '  WORKERS=n processes on this machine, or SCHEDULER=tcp://host:8786 on many: docs/cluster.md'
 	@echo 'What people say of captions: make review, merge-review, gallery; README.md, under Review'
 
 .PHONY: caption
-caption: check-source .venv/.installed $(if $(URLS),.venv/.urls) ## caption every photo under DIR, or behind URLS
+caption: check-source $(EXTRAS) ## caption every photo under DIR, or behind URLS
 	@$(BATCH) caption $(OPTIONS) $(FILTERS) $(RUN) $(SOURCE)
 
 .PHONY: cron
-cron: check-source .venv/.installed $(if $(URLS),.venv/.urls) ## print what makes cron or systemd caption DIR= or URLS= every night
+cron: check-source $(EXTRAS) ## print what makes cron or systemd caption DIR= or URLS= every night
 	@$(BATCH) cron $(OPTIONS) $(FILTERS) $(NIGHTLY) $(SOURCE)
 
 .PHONY: status
@@ -110,8 +114,8 @@ learn: check-results .venv/.train $(KOREAN) ## teach a captioner what people app
 	@$(BATCH) learn $${OUT:+--out="$$OUT"} $(OPTIONS) $${TO:+--to="$$TO"} $(AT)
 
 .PHONY: features
-features: check-dir .venv/.installed ## only fill the feature cache with the photos under DIR
-	@$(BATCH) features $(OPTIONS) $(FILTERS) $(CACHE) -- "$$DIR"
+features: check-dir $(EXTRAS) ## only fill the feature cache with the photos under DIR
+	@$(BATCH) features $(OPTIONS) $(FILTERS) $(CACHE) $(CLUSTER) -- "$$DIR"
 
 .PHONY: verify
 verify: check-results .venv/.installed ## read all that was written, tell what is broken: DIR= or OUT=, DEEP=1 photos too, REPAIR=1
@@ -181,6 +185,9 @@ korean: .venv/.korean ## install what training and scoring in Korean take
 
 .PHONY: openvino
 openvino: .venv/.openvino ## install OpenVINO, for ENCODER_BACKEND=openvino
+
+.PHONY: cluster
+cluster: .venv/.cluster ## install Dask, for SCHEDULER= and WORKERS= and on each machine of a cluster
 
 .PHONY: test
 test: .venv/.dev ## run every check and test
@@ -265,6 +272,10 @@ check-train: check-corpus
 	$(PIP) -r locks/requirements-urls.txt
 	@touch $@
 
+.venv/.cluster: .venv/.installed locks/requirements-cluster.txt
+	$(PIP) -r locks/requirements-cluster.txt
+	@touch $@
+
 # Without what its lock leaves out: its telemetry.
 .venv/.openvino: .venv/.installed locks/requirements-openvino.txt
 	$(PIP) --no-deps -r locks/requirements-openvino.txt
@@ -276,7 +287,7 @@ check-train: check-corpus
 
 .venv/.dev: .venv/.installed locks/requirements-dev.txt
 	$(PIP) -r locks/requirements-dev.txt
-	@touch $@ .venv/.demo .venv/.train .venv/.urls .venv/.korean
+	@touch $@ .venv/.cluster .venv/.demo .venv/.train .venv/.urls .venv/.korean
 
 .venv/.locks: locks/requirements-locks.txt
 	$(PYTHON) -m venv .venv/locks

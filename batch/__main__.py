@@ -25,9 +25,6 @@ from batch.stopping import hear_again, interrupt
 from batch.summary import COMPLETE, FATAL, INTERRUPTED, LOCKED, USAGE, WITH_FAILURES
 from batch.text import printable
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions too
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
 FOLDER = "the folder of photos; never written to"
 EXIT_CODES = (
     f"exit codes: {COMPLETE} complete, {WITH_FAILURES} complete with failed photos, {USAGE} usage, "
@@ -98,6 +95,7 @@ def _command(subparsers: Any, function: Callable[[argparse.Namespace], int]) -> 
 def _add_features(parser: Any) -> None:
     parser.add_argument("archive", metavar="DIR", help=FOLDER)
     _add_archive(parser)
+    upkeep_arguments.add_cluster(parser)
 
 
 def _add_archive(parser: Any) -> None:
@@ -127,6 +125,7 @@ def _add_nightly(parser: Any) -> None:
     add("--retry-failed", action="store_true", help="try again what could not be read")
     add("--review", choices=("xlsx",), help="write sheets to review in at the end")
     upkeep_arguments.add_max_hours(parser)
+    upkeep_arguments.add_cluster(parser)
     _add_search(parser)
 
 

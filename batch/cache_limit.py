@@ -44,8 +44,12 @@ class CacheLimit:
     """The size below which a run keeps all caches under `root`, in bytes.
 
     Other runs may write and drop there as well: the folders are listed anew whenever room is
-    needed, which is once for every tenth of the limit.
+    needed, which is once for every tenth of the limit. Where other workers of the same run do, they
+    are listed for each file, so that all together keep within the limit, but for the files that
+    they write at the same moment.
     """
+
+    is_shared = False
 
     def __init__(self, root: str, limit: int) -> None:
         self.root, self.limit = root, limit
@@ -63,6 +67,8 @@ class CacheLimit:
                 "one shard of the cache takes; give more"
             )
         dropped: set[str] = set()
+        if self.is_shared:
+            self._taken = sum(shard.size for shard in self._shards())
         if self._taken + size > self.limit:
             shards = sorted(self._shards())
             self._taken = sum(shard.size for shard in shards)

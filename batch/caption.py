@@ -18,7 +18,7 @@ from batch.errors import ArchiveError, NoRoomError
 from batch.features import SHARD_PHOTOS, FeatureCache, open_cache
 from batch.frozen import Encoder, load_encoder
 from batch.photos import LoadedPhoto
-from batch.rows import float32, make_record, taken_over
+from batch.rows import Shard, float32, make_record, taken_over
 from batch.scan import Photo
 from manifests.record import NO_SCENE, LanguageCaption, Record, Status
 from models.captioner import (
@@ -28,16 +28,6 @@ from models.captioner import (
 )
 from models.fingerprints import captioner_signature
 from models.scene import SceneHead
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The records of some photos, in their order, and how many of them had to be encoded."""
-
-    records: list[Record]
-    captioned: int  # now; the others that have a caption took one over
-    passed_over: int  # now, since they show no scene
-    encoded: int
 
 
 @dataclass(frozen=True)

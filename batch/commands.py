@@ -263,6 +263,8 @@ def config_of(options: argparse.Namespace) -> Config:
         allow_private=getattr(options, "allow_private", False),
         max_hours=getattr(options, "max_hours", None),
         quiet=getattr(options, "quiet", False),
+        scheduler=getattr(options, "scheduler", None),
+        workers=getattr(options, "workers", None),
     )
 
 

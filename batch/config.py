@@ -1,6 +1,7 @@
 """What a run is asked to do."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -8,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from batch.errors import ArchiveError
+from models.errors import MissingExtraError
 from models.small_files import read_json
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -43,6 +45,13 @@ class Config:
     allow_private: bool = False  # fetch from this machine and the local network too
     max_hours: float | None = None  # then it stops at a shard's end, and the next run goes on
     quiet: bool = False  # no bar on a terminal either
+    scheduler: str | None = None  # address of a Dask scheduler, whose workers caption the shards
+    workers: int | None = None  # or so many processes on this machine do
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether other processes caption the shards."""
+        return self.scheduler is not None or self.workers is not None
 
     @property
     def captioners(self) -> tuple[str, ...]:
@@ -67,7 +76,10 @@ class Config:
         return found | {name: os.path.abspath(found[name]) for name in ("out", "features")}
 
     def check(self, *, writes_out: bool = True) -> None:
-        """Raise ArchiveError where results would land among the photos, or names mean nothing."""
+        """Raise ArchiveError where results would land among the photos, or names mean nothing.
+
+        MissingExtraError where Dask is asked for and not installed.
+        """
         if self.urls is None:
             self._check_folder(writes_out=writes_out)
         elif find_spec("httpx") is None:
@@ -82,6 +94,17 @@ class Config:
             )
         for captioner in self.captioners:
             _check_captioner(captioner)
+        if self.is_spread:
+            self._check_cluster()
+
+    def _check_cluster(self) -> None:
+        if self.scheduler is not None and not re.fullmatch(r"(tcp|tls)://\S+", self.scheduler):
+            raise ArchiveError(
+                f"{self.scheduler!r} is no address of a Dask scheduler; give one like "
+                "SCHEDULER=tcp://host:8786, or tls://host:8786"
+            )
+        if find_spec("distributed") is None:
+            raise MissingExtraError("SCHEDULER= and WORKERS=", "distributed", "make cluster")
 
     def _check_folder(self, *, writes_out: bool) -> None:
         if not os.path.isdir(self.archive):
@@ -145,6 +168,12 @@ def captioner_folder(name: str) -> str:
     """Find a captioner: the name of one that ships, or the path of a folder."""
     ours = os.path.join(PRETRAINED, name)
     return ours if os.path.basename(name) == name and _has_config(ours) else name
+
+
+def named_captioner(folder: str) -> str:
+    """Name a captioner to find it from any folder: by its name, if it ships, or by its path."""
+    parent, name = os.path.split(folder)
+    return name if parent == PRETRAINED else os.path.abspath(folder)
 
 
 def shipped() -> list[str]:

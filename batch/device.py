@@ -3,12 +3,27 @@
 import os
 from typing import Any
 
+_sharers = 1
+
+
+def share_cores(among: int) -> None:
+    """Let this process be one of so many alike on this machine, before it counts the cores."""
+    global _sharers  # of the process, as the cores are
+    _sharers = among
+
+
+def has_share() -> bool:
+    """Tell whether others like this process use the machine's cores too."""
+    return _sharers > 1
+
 
 def cores() -> int:
-    """Count the processor's cores that this process may use; a container may have fewer."""
+    """Count the processor's cores that are for this process; a container may have fewer."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        there = len(os.sched_getaffinity(0))
+    else:
+        there = os.cpu_count() or 1
+    return max(1, there // _sharers)
 
 
 def has_gpu() -> bool:

@@ -24,7 +24,9 @@ from batch.urls import Limits, absent_from, url_photos
 from manifests.record import Record, languages_of
 
 if TYPE_CHECKING:
-    from batch.caption import Shard, Stage
+    from batch.caption import Stage
+    from batch.photos import LoadedPhoto
+    from batch.rows import Shard
 
 
 def run(config: Config) -> Summary:
@@ -146,15 +148,12 @@ def encode_archive(config: Config) -> Summary:
 
     Raises the errors of `run`.
     """
-    from batch.encode import fill_cache
-
     config.check(writes_out=False)
     summary = Summary(config.archive, config.features, verb="encoded")
     photos = tuple(find_photos(config, summary))
     statuses: Counter[str] = Counter()
     if photos:
-        stage = load_stage(config)
-        chunks = fill_cache(photos, stage.cache, stage.encode)
+        chunks = encode_chunks(photos, config)
         with tqdm(total=len(photos), desc="encoding", unit="photo", disable=None) as bar:
             for loaded, encoded in chunks:
                 statuses.update(photo.status for photo in loaded)
@@ -162,6 +161,20 @@ def encode_archive(config: Config) -> Summary:
                 bar.update(len(loaded))
     summary.count_loaded(statuses)
     return summary
+
+
+def encode_chunks(
+    photos: Sequence[Photo], config: Config
+) -> "Iterator[tuple[list[LoadedPhoto], int]]":
+    """Load and encode photos into the cache, some at a time; give them and how many were new."""
+    if config.is_spread:
+        from batch.cluster import encode_shards
+
+        return encode_shards(photos, config)
+    from batch.encode import fill_cache
+
+    stage = load_stage(config)
+    return fill_cache(photos, stage.cache, stage.encode)
 
 
 def plan_run(config: Config, previous: Previous, summary: Summary) -> Plan:
@@ -200,6 +213,10 @@ def gone(config: Config) -> Callable[[bytes], bool]:
 
 def caption_shards(plan: Plan, config: Config) -> "Iterator[Shard]":
     """Load what captioning needs and give the shards; where nothing is to do, no model is."""
+    if plan.todo and config.is_spread:
+        from batch.cluster import caption_shards as spread_shards
+
+        return spread_shards(plan.todo, plan.known, config)
     return load_stage(config).caption_shards(plan.todo, plan.known) if plan.todo else iter(())
 
 

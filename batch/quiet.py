@@ -7,12 +7,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from batch.device import cores, has_share
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions too
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
 
 def start_tensorflow() -> None:
-    """Import TensorFlow and let it look at the machine, which takes seconds; without a word."""
+    """Import TensorFlow and let it look at the machine, which takes seconds; without a word.
+
+    Where others like this process share the cores, it has as many threads as its share.
+    """
     with quiet():
         import tensorflow as tf
 
+        if has_share():
+            tf.config.threading.set_intra_op_parallelism_threads(cores())
+            tf.config.threading.set_inter_op_parallelism_threads(cores())
         tf.zeros(1)
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batch.config import HOME, PRETRAINED, Config
+from batch.config import HOME, Config, named_captioner
 from batch.errors import ArchiveError
 from batch.stopping import LATEST
 from batch.summary import INTERRUPTED, LOCKED, WITH_FAILURES
@@ -39,7 +39,7 @@ class Nightly:
         options: arguments that name no place. Raises ArchiveError for names that no line can hold.
         """
         archive, out = os.path.abspath(config.archive), os.path.abspath(config.out)
-        captioners = ",".join(map(_named, config.captioners))
+        captioners = ",".join(map(named_captioner, config.captioners))
         if config.urls is None:
             source = ["--", archive]
         else:
@@ -72,11 +72,6 @@ class Nightly:
         name = re.sub(r"[^A-Za-z0-9]+", "-", os.path.basename(self.archive)).strip("-")
         digest = hashlib.sha256(os.fsencode(self.out)).hexdigest()[:6]
         return "-".join(filter(None, ("photo-captions", name[:40], digest)))
-
-
-def _named(captioner: str) -> str:
-    folder, name = os.path.split(captioner)
-    return name if folder == PRETRAINED else os.path.abspath(captioner)
 
 
 def cron_line(nightly: Nightly) -> str:

@@ -19,7 +19,7 @@ from manifests.manifest import read_columns
 from manifests.record import FINAL, Status
 
 # What changes nothing of a run that has nothing to do.
-_NO_MATTER = {"quiet", "max_hours", "cache_limit", "moved"}
+_NO_MATTER = {"quiet", "max_hours", "cache_limit", "moved", "scheduler", "workers"}
 _COLUMNS = ("raw_path", "size", "mtime_ns", "status", "captioner")
 Row = tuple[bytes, int, int, str, str | None]
 

@@ -5,12 +5,21 @@ import math
 from typing import Any
 
 from batch.config import CAPTIONER, FEATURES, OUTPUTS
+from batch.review_arguments import whole_number
 
 
 def add_max_hours(parser: Any) -> None:
     """For runs that are to stop in time."""
     text = "stop at a shard's end after so long; the next run goes on"
     parser.add_argument("--max-hours", type=_hours, metavar="H", help=text)
+
+
+def add_cluster(parser: Any) -> None:
+    """For runs that other processes do the work of."""
+    which = parser.add_mutually_exclusive_group()
+    add = which.add_argument
+    add("--scheduler", metavar="URL", help="a Dask scheduler whose workers do it: tcp://host:8786")
+    add("--workers", type=whole_number, metavar="N", help="so many processes on this machine do it")
 
 
 def add_status(parser: Any) -> None:

@@ -52,6 +52,8 @@ def _asked(options: argparse.Namespace) -> list[str]:
         "temperature",
         "seed",
         "review",
+        "scheduler",
+        "workers",
     )
     flags = ("allow_private", "retry_failed")
     given = [(name, glob) for name in ("include", "exclude") for glob in getattr(options, name)]

@@ -9,4 +9,9 @@ class MissingExtraError(Exception):
     """An optional package that is asked for and not installed."""
 
     def __init__(self, what: str, package: str, remedy: str) -> None:
-        super().__init__(f"{what}: the package {package} is not installed; run {remedy}")
+        super().__init__(what, package, remedy)  # as they came, so that it can be pickled
+
+    def __str__(self) -> str:
+        """Say what to do."""
+        what, package, remedy = self.args
+        return f"{what}: the package {package} is not installed; run {remedy}"

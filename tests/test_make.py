@@ -27,7 +27,7 @@ NAMES = "DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CA
 NAMES += " TRAIN_LIST DEV_LIST DEV_CAPTIONS STRICT PRESET ENCODER DRY_RUN SHOW RETRY_FAILED MOVED"
 NAMES += " ALLOW_PRIVATE PHOTO MODEL GLOVE FROM DESCRIPTIONS TEMPERATURE SEED"
 NAMES += " LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW UNGROUPED"
-NAMES += " MAX_HOURS CACHE_LIMIT DEEP REPAIR YES OTHER_ENCODERS"
+NAMES += " MAX_HOURS CACHE_LIMIT SCHEDULER WORKERS DEEP REPAIR YES OTHER_ENCODERS"
 NAMES += " BESIDE MACHINE REPLACE EMBED ATTENTION MAKEFLAGS MAKELEVEL MFLAGS"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NAMES.split()}
 
@@ -46,7 +46,7 @@ def home(tmp_path_factory):
     for name in ("bin", "lib", "lib64", "include", "pyvenv.cfg"):
         if Path(sys.prefix, name).exists():
             (home / ".venv" / name).symlink_to(Path(sys.prefix, name))
-    for stamp in (".installed", ".demo", ".train", ".urls", ".dev"):
+    for stamp in (".installed", ".cluster", ".demo", ".train", ".urls", ".dev"):
         (home / ".venv" / stamp).touch()
     return home
 

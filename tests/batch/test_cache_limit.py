@@ -101,6 +101,16 @@ def test_reading_counts_as_use(limited, tmp_path):
     assert identity(2) not in FeatureCache(str(root))
 
 
+def test_workers_of_one_run_keep_to_the_limit_together(limited, tmp_path):
+    workers = [limited(4.5) for _ in range(3)]
+    for cache in workers:
+        cache.limit.is_shared = True
+    for number in range(12):
+        workers[number % 3].write(grids(number))
+        assert size_of(tmp_path / "features") <= workers[0].limit.limit
+    assert len(FeatureCache(str(tmp_path / "features" / ENCODER))) == 4
+
+
 def test_what_the_run_has_found_and_not_read_yet_stays(limited, tmp_path):
     cache = limited(3.5)
     root = tmp_path / "features" / ENCODER
