@@ -18,6 +18,7 @@ from batch.errors import ArchiveError
 from batch.imported import Credit, Imported, language_of_words, same_language
 from batch.lock import locked
 from batch.results import Results
+from batch.stores import is_there
 from batch.summary import Summary
 from batch.taking_in import Photos, Wanted, find_photos, take_in
 from manifests.foreign import Columns, Said, Unread
@@ -86,7 +87,7 @@ def _check(archive: str, out: str, source: Source) -> None:
         raise ArchiveError(f"NAME={source.name!r} is a captioner of this program; give another")
     if source.language is not None and not _LANGUAGE.fullmatch(source.language):
         raise ArchiveError(f"LANGUAGE={source.language!r} is no language; give en, ko or the like")
-    if os.path.isdir(archive):
+    if is_there(archive):
         keep_out_of(archive, {"OUT": out})
     elif not os.path.isfile(os.path.join(out, "captions.parquet")):
         raise ArchiveError(f"{archive!r} is not a folder; give DIR= the folder of photos")

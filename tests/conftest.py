@@ -8,6 +8,7 @@ import pytest
 
 from tests.batch.archives import Archive, FakeEncoder, StubCaptioner, save_captioner
 from tests.batch.site import Site
+from tests.batch.stores import KEYS, Bucket, served
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -44,6 +45,24 @@ def stub_captioner(monkeypatch, fake_encoder):
 def archive(tmp_path, captioner_folder):
     """Make an empty archive, and name the folders that runs over it write to."""
     return Archive(tmp_path / "photos", tmp_path / "out", tmp_path / "features", captioner_folder)
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """Run a server of S3."""
+    with served() as server:
+        yield server
+    from batch.stores import _opened
+
+    _opened.cache_clear()
+
+
+@pytest.fixture
+def bucket(s3, monkeypatch):
+    """Make a bucket, which the environment tells how to reach."""
+    for name, value in (KEYS | {"AWS_ENDPOINT_URL": s3.address}).items():
+        monkeypatch.setenv(name, value)
+    return Bucket(s3)
 
 
 @pytest.fixture(autouse=True)

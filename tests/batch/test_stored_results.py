@@ -1,0 +1,350 @@
+"""Photos, results and features in a bucket, from the commands down, against a real server of S3."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+import batch.store_lock
+from batch.__main__ import main
+from batch.store_lock import NAME, StoreLock
+from manifests.manifest import read_records
+from tests.batch.archives import photo
+
+NAMES = ["a.png", "b/a.png", "b/바다.png", "c.png"]
+
+
+class Machine:
+    """A machine: a folder of its own, from which commands are run over what is in the bucket."""
+
+    def __init__(self, home, bucket, captioner, encoder):
+        self.home, self.bucket, self.captioner = home, bucket, captioner
+        self.encoder = encoder
+        home.mkdir()
+        self.dir = f"{bucket.url}/photos"
+        self.out = f"{bucket.url}/results"
+        self.features = f"{bucket.url}/features"
+
+    def run(self, command, *arguments, out=None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.home)
+            place = str(out or self.out)
+            return main([command, place if command == "page" else f"--out={place}", *arguments])
+
+    def caption(self, *arguments):
+        places = [f"--features={self.features}", f"--captioner={self.captioner}"]
+        return self.run("caption", *places, *arguments, self.dir)
+
+    @property
+    def copy(self):
+        [base] = (self.home / "outputs" / ".stored").iterdir()
+        return base / "results"
+
+
+@pytest.fixture
+def here(tmp_path, bucket, captioner_folder, stub_captioner, fake_encoder):
+    """Put four photos into the bucket, and give a machine that has seen none of it."""
+    for number, name in enumerate(NAMES):
+        bucket.put(f"photos/{name}", photo(number))
+    return Machine(tmp_path / "here", bucket, captioner_folder, fake_encoder)
+
+
+@pytest.fixture
+def there(tmp_path, here):
+    """Give another machine."""
+    return Machine(tmp_path / "there", here.bucket, here.captioner, here.encoder)
+
+
+def rows_of(bucket, tmp_path):
+    path = tmp_path / "look.parquet"
+    path.write_bytes(bucket.read("results/captions.parquet"))
+    return {record.path: record for record in read_records(path)}
+
+
+def state_of(bucket, prefix):
+    return {key: bucket.read(prefix + key) for key in bucket.keys(prefix)}
+
+
+def test_an_archive_is_captioned_from_bucket_to_bucket_as_it_is_on_a_disk(here, archive, bucket):
+    before = state_of(bucket, "photos/")
+    assert here.caption() == 0
+    for number, name in enumerate(NAMES):
+        path = archive.root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(photo(number))
+    places = [f"--out={archive.out}", f"--features={archive.features}"]
+    assert main(["caption", *places, f"--captioner={here.captioner}", str(archive.root)]) == 0
+
+    theirs, ours = read_records(archive.out / "captions.parquet"), rows_of(bucket, here.home)
+    told = ("path", "photo_id", "caption", "confidence", "status", "width", "size", "raw_path")
+    for row in theirs:
+        assert [getattr(row, name) for name in told] == [
+            getattr(ours[row.path], name) for name in told
+        ]
+    assert bucket.read("results/captions.csv") == (archive.out / "captions.csv").read_bytes()
+    [shard] = archive.features.rglob("*.parquet")
+    [key] = [key for key in bucket.keys("features/") if key.endswith(".parquet")]
+    assert Path(key).name == shard.name and bucket.read(f"features/{key}") == shard.read_bytes()
+    assert state_of(bucket, "photos/") == before
+    assert NAME not in bucket.keys("results/")
+
+
+def test_a_second_run_does_nothing_and_a_new_photo_is_all_that_is_loaded(
+    here, there, bucket, capsys
+):
+    here.caption()
+    done = state_of(bucket, "results/")
+    assert here.encoder.photos == 4
+    assert here.caption() == there.caption() == 0
+    assert here.encoder.photos == 4
+    again = state_of(bucket, "results/")
+    for name in ("captions.parquet", "captions.csv", ".captions-copy.parquet"):
+        assert again[name] == done[name]
+    bucket.put("photos/d.png", photo(9))
+    assert there.caption() == 0
+    assert here.encoder.photos == 5
+    assert len(rows_of(bucket, here.home)) == 5
+
+
+def test_what_one_machine_has_done_another_goes_on_with_after_a_kill(
+    here, there, small_shards, bucket, monkeypatch, capsys
+):
+    """The first one is gone after a shard, as by kill -9: nothing is brought, the lock stays."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("batch.pipeline.tell_shard", kill)  # after the shard is kept
+        patch.setattr("batch.stored_results._bring_what_can_be", lambda *_: None)
+        patch.setattr(StoreLock, "leave", lambda lock: lock._ended.set())
+        with pytest.raises(Killed):
+            here.caption()
+    assert here.encoder.photos == 2
+    assert [key for key in bucket.keys("results/") if key.startswith(".parts/")]
+
+    assert there.caption() == 75  # the lock is fresh
+    assert "is writing to" in capsys.readouterr().err
+    monkeypatch.setattr(batch.store_lock, "STALE_S", 0.0)
+    monkeypatch.setattr(batch.store_lock, "SETTLE_S", 0.0)
+    assert there.caption() == 0
+    assert here.encoder.photos == 4
+    assert not [key for key in bucket.keys("results/") if key.startswith(".parts/")]
+    assert {row.caption is not None for row in rows_of(bucket, here.home).values()} == {True}
+
+    assert here.caption() == 0  # has parts that it need not bring any more
+    assert here.encoder.photos == 4 and "kept in" not in capsys.readouterr().err
+
+
+def test_a_machine_takes_back_its_own_lock_at_once(here, bucket, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreLock, "leave", lambda lock: lock._ended.set())
+        assert here.caption() == 0
+    assert NAME in bucket.keys("results/")
+    assert here.caption() == 0
+    assert NAME not in bucket.keys("results/")
+
+
+def test_who_has_lost_the_lock_brings_nothing(here, bucket, monkeypatch, capsys):
+    def taken_over(*_):
+        bucket.put(f"results/{NAME}", json.dumps({"token": "x", "host": "other"}).encode())
+
+    monkeypatch.setattr("batch.pipeline.tell_shard", taken_over)
+    assert here.caption() == 75
+    assert "other" in capsys.readouterr().err
+    assert "captions.parquet" not in bucket.keys("results/")
+    assert json.loads(bucket.read(f"results/{NAME}"))["host"] == "other"
+
+
+def test_two_take_a_stale_lock_and_one_has_it(bucket, monkeypatch):
+    bucket.put(f"out/{NAME}", b'{"token": "dead", "host": "gone"}')
+    monkeypatch.setattr(batch.store_lock, "STALE_S", -1.0)
+    monkeypatch.setattr(batch.store_lock, "SETTLE_S", 0.0)
+    first, second = StoreLock(f"{bucket.url}/out"), StoreLock(f"{bucket.url}/out")
+    first.take()
+    second.take()
+    with pytest.raises(batch.store_lock.LockedError, match="taken over"):
+        first.check()
+    first.leave()
+    assert json.loads(bucket.read(f"out/{NAME}"))["token"] == second.token
+    second.leave()
+    assert bucket.keys("out/") == []
+
+
+def test_words_that_people_wrote_go_through_the_bucket_and_stay(
+    here, there, bucket, tmp_path, capsys
+):
+    here.caption()
+    assert here.run("review", f"--features={here.features}") == 0
+    assert any(key.endswith(".xlsx") for key in bucket.keys("results/"))
+    sheet = tmp_path / "corrected.csv"
+    sheet.write_text("path,caption\nb/바다.png,the sea at dusk\n", "utf-8")
+    assert there.run("merge-review", str(sheet)) == 0
+    bucket.put("photos/d.png", photo(9))
+    assert here.caption() == 0
+    rows = rows_of(bucket, tmp_path)
+    assert rows["b/바다.png"].review.caption == "the sea at dusk" and len(rows) == 5
+    assert there.run("undo-merge") == 0
+    assert rows_of(bucket, tmp_path)["b/바다.png"].review.caption != "the sea at dusk"
+
+
+def test_every_command_works_on_what_is_in_a_bucket(here, there, bucket, few_captioners, capsys):
+    here.caption()
+    photos = state_of(bucket, "photos/")
+    features = f"--features={here.features}"
+    asked = {
+        "verify": ["--deep", features],
+        "status": [features],
+        "gallery": [features, "--no-attention"],
+        "sample": ["--count=2"],
+        "recaption": [features, f"--captioner={here.captioner}"],
+        "export": ["--to=jsonl", "--machine"],
+        "page": [],
+    }
+    for command, arguments in asked.items():
+        assert there.run(command, *arguments) == 0, (command, capsys.readouterr().err)
+        assert state_of(bucket, "photos/") == photos
+    assert sum(key.endswith(".jpg") for key in bucket.keys("results/gallery/")) == 4
+    assert bucket.keys("results/export/jsonl/") == ["captions.jsonl"]
+    assert "all well" in capsys.readouterr().out
+
+
+def test_photos_of_a_bucket_are_never_written_to_or_beside(here, bucket, capsys, tmp_path):
+    here.caption()
+    for asked in (["--to=txt", "--beside"], ["--to=xmp"], ["--to=iptc", "--embed"]):
+        assert here.run("export", "--machine", *asked) == 1
+        assert "only read" in capsys.readouterr().err
+    assert here.run("export", "--machine", "--to=xmp", f"--into={tmp_path / 'xmp'}") == 0
+    assert (tmp_path / "xmp" / "b" / "바다.png.xmp").exists()
+    assert here.run("export", "--machine", "--to=txt", "--into=s3://x/y") == 1
+    assert not Path(here.home, "s3:").exists()
+
+
+def test_results_and_features_are_not_put_among_the_photos(here, capsys):
+    here.out = f"{here.dir}/results"
+    assert here.caption() == 1
+    here.out, here.features = f"{here.bucket.url}/results", f"{here.dir}/features"
+    assert here.caption() == 1
+    assert capsys.readouterr().err.count("inside the photo folder") == 2
+    assert len(here.bucket.keys()) == len(NAMES)
+
+
+def test_a_bucket_that_is_not_there_is_told(here, capsys):
+    here.out = "s3://no-such-bucket-anywhere/results"
+    assert here.caption() == 1
+    assert "no such bucket" in capsys.readouterr().err
+    assert here.run("status", out=f"{here.bucket.url}/nothing") == 1
+
+
+def test_a_server_that_goes_away_costs_nothing_that_was_done(
+    here, s3, bucket, capsys, tmp_path, monkeypatch
+):
+    """Its photos are `io`; what could not be brought waits, and the next command brings it."""
+    tell_shard = batch.pipeline.tell_shard
+    here.features = str(tmp_path / "features")
+
+    def end(*arguments):
+        s3.end()
+        tell_shard(*arguments)
+
+    monkeypatch.setattr("batch.pipeline.tell_shard", end)
+    try:
+        assert here.caption() == 1
+        said = capsys.readouterr().err
+        assert "could not be brought" in said and "the next command" in said
+    finally:
+        s3.begin()
+    monkeypatch.setattr("batch.pipeline.tell_shard", tell_shard)
+    assert "captions.parquet" not in bucket.keys("results/")
+    assert here.run("status") == 0  # which writes nothing
+    assert "captions.parquet" not in bucket.keys("results/")
+    assert here.caption() == 0
+    assert here.encoder.photos == 4
+    assert len(rows_of(bucket, tmp_path)) == 4
+
+
+def test_photos_that_cannot_be_fetched_are_io_and_tried_again(
+    here, bucket, tmp_path, monkeypatch, capsys
+):
+    def gone(url, most=None):
+        raise OSError(5, "cannot be reached (it is gone): check network", url)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("batch.stored_photos.read", gone)
+        assert here.caption() == 3
+    assert {row.status for row in rows_of(bucket, tmp_path).values()} == {"io"}
+    assert here.caption() == 0
+
+
+def test_results_that_both_sides_changed_are_kept_both(here, there, bucket, tmp_path, capsys):
+    here.caption()
+    sheet = tmp_path / "corrected.csv"
+    sheet.write_text("path,caption\na.png,mine\n", "utf-8")
+    (here.copy / "my own notes.txt").write_text("mine")
+    assert there.run("merge-review", str(sheet)) == 0
+    assert here.caption() == 0
+    assert "kept in" in capsys.readouterr().err
+    [aside] = here.copy.parent.glob("unbrought-*")
+    assert (aside / "my own notes.txt").read_text() == "mine"
+    assert rows_of(bucket, tmp_path)["a.png"].review.caption == "mine"
+
+
+def test_a_copy_that_was_thrown_away_takes_nothing_with_it(here, bucket, capsys):
+    here.caption()
+    before = state_of(bucket, "results/")
+    shutil.rmtree(here.copy)
+    assert here.run("status") == 0
+    shutil.rmtree(here.copy)
+    assert here.run("undo-merge") == 0
+    after = state_of(bucket, "results/")
+    assert after["captions.parquet"] == before["captions.parquet"]
+    assert after.keys() == before.keys()
+
+
+def test_the_copy_stands_for_the_bucket(here, bucket, tmp_path, capsys):
+    """The paths that commands print lead into it: who gives one of them means the results."""
+    here.caption()
+    sheet = tmp_path / "corrected.csv"
+    sheet.write_text("path,caption\na.png,mine\n", "utf-8")
+    assert here.run("merge-review", str(sheet), out=here.copy) == 0
+    assert rows_of(bucket, tmp_path)["a.png"].review.caption == "mine"
+
+
+def test_keys_that_lead_elsewhere_become_no_files(here, bucket, capsys):
+    here.caption()
+    bucket.put("results/../../../../evil.txt", b"x")
+    bucket.put("results//absolute.txt", b"x")
+    bucket.put("results/fine.txt", b"x")
+    assert here.run("status") == 0
+    assert (here.copy / "fine.txt").exists()
+    assert not list(here.home.rglob("evil.txt")) and not list(here.home.rglob("absolute.txt"))
+
+
+def test_a_damaged_shard_in_a_bucket_is_put_aside_and_made_anew(
+    here, there, bucket, fake_encoder, capsys
+):
+    here.caption()
+    [key] = [key for key in bucket.keys("features/") if key.endswith(".parquet")]
+    bucket.put(f"features/{key}", bucket.read(f"features/{key}")[:-1000])
+    assert there.caption("--existing=overwrite") == 0
+    assert here.encoder.photos == 8
+    assert f"{key}.damaged" in bucket.keys("features/")
+
+
+def test_a_lock_is_written_anew_while_it_is_held(bucket, monkeypatch):
+    monkeypatch.setattr(batch.store_lock, "EVERY_S", 0.05)
+    lock = StoreLock(f"{bucket.url}/out")
+    lock.take()
+    first = bucket.client.head_object(Bucket=bucket.name, Key=f"out/{NAME}")["LastModified"]
+    for _ in range(100):
+        time.sleep(0.1)
+        if bucket.client.head_object(Bucket=bucket.name, Key=f"out/{NAME}")["LastModified"] > first:
+            break
+    else:
+        pytest.fail("it was not")
+    lock.leave()
