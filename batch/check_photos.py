@@ -9,7 +9,7 @@ from joblib import Parallel, delayed
 
 from batch.captioned import Captioned
 from batch.damage import PhotoError
-from batch.encode import THREADS
+from batch.encode import FETCHING, THREADS
 from batch.errors import ArchiveError
 from batch.findings import Findings, Kind
 from batch.photos import read_bytes, shows_no_change
@@ -60,7 +60,8 @@ def _may_be_there(place: str) -> bool:
 
 def check_originals(originals: Sequence[tuple[str, Record]], findings: Findings) -> None:
     """Read every photo again and compare its bytes; what has rotted on the disk is told."""
-    with Parallel(n_jobs=THREADS, prefer="threads", return_as="generator") as parallel:
+    threads = FETCHING if any(is_url(place) for place, _ in originals[:1]) else THREADS
+    with Parallel(n_jobs=threads, prefer="threads", return_as="generator") as parallel:
         identities = parallel(delayed(_identity)(place) for place, _ in originals)
         for (place, row), (photo_id, why) in zip(originals, identities, strict=True):
             findings.count(row.size)

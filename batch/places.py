@@ -42,7 +42,8 @@ def reached(options: argparse.Namespace, tell: Callable[[str], None]) -> Iterato
     if not is_url(url):
         yield
         return
-    with at_hand(url, tell, writes=_writes(options, command)) as options.out:
+    quiet = getattr(options, "quiet", False)
+    with at_hand(url, tell, writes=_writes(options, command), quiet=quiet) as options.out:
         yield
 
 

@@ -18,19 +18,21 @@ from batch.lock import is_held, locked
 from batch.run_log import tell as log
 from batch.store_lock import StoreLock, holder_of
 from batch.stores import check_driver, is_url
-from batch.working_copy import COPIES, GROWING, WorkingCopy, files_below
+from batch.working_copy import COPIES, WorkingCopy
 
 _open: dict[str, WorkingCopy] = {}
 
 
 @contextmanager
-def at_hand(url: str, tell: Callable[[str], None], *, writes: bool = True) -> Iterator[str]:
+def at_hand(
+    url: str, tell: Callable[[str], None], *, writes: bool = True, quiet: bool = False
+) -> Iterator[str]:
     """Give a folder that has the results of a URL, and bring back what has changed in it.
 
     Without `writes` others may be writing to the store, and nothing is brought there. `tell` is
-    told what a person should know. Raises ArchiveError where the store cannot be reached, or what
-    was done could not be brought there, LockedError where another machine writes there, or has
-    taken over.
+    told what a person should know; where they want `quiet`, not that all went well. Raises
+    ArchiveError where the store cannot be reached, or what was done could not be brought there,
+    LockedError where another machine writes there, or has taken over.
     """
     check_driver(url)
     copy = WorkingCopy(url)
@@ -48,8 +50,8 @@ def at_hand(url: str, tell: Callable[[str], None], *, writes: bool = True) -> It
             raise
         finally:
             _open.pop(copy.folder)
-        if writes:
-            copy.bring_all(tell)
+        if writes and (brought := copy.bring_all(tell)) and not quiet:
+            tell(f"{brought:,} files brought to {url}")
 
 
 @contextmanager
@@ -97,7 +99,7 @@ def keep_safe(folder: str) -> None:
     copy = _open.get(folder)
     if copy is not None and copy.lock is not None:
         try:
-            copy.push(files_below(copy.folder, GROWING))
+            copy.push(shard=True)
         except OSError as error:
             log("results not brought to the store yet", url=copy.url, why=str(error))
 
@@ -122,6 +124,6 @@ def _bring_what_can_be(copy: WorkingCopy, tell: Callable[[str], None]) -> None:
     if copy.lock is None:
         return
     try:
-        copy.push(files_below(copy.folder))
+        copy.push()
     except (OSError, LockedError) as error:
         tell(f"{copy.folder} has what could not be brought to {copy.url}: {error}")

@@ -2,18 +2,28 @@
 
 import json
 import shutil
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
+import batch.pipeline
 import batch.store_lock
+import batch.stores
+import batch.working_copy
 from batch.__main__ import main
 from batch.store_lock import NAME, StoreLock
+from batch.working_copy import WorkingCopy
 from manifests.manifest import read_records
-from tests.batch.archives import photo
+from tests.batch.archives import photo, slow_run
 
+VIEWS = ["captions.parquet", ".captions-copy.parquet", "captions.csv"]
 NAMES = ["a.png", "b/a.png", "b/바다.png", "c.png"]
+
+
+class Killed(BaseException):
+    """What a kill looks like from within."""
 
 
 class Machine:
@@ -112,9 +122,6 @@ def test_what_one_machine_has_done_another_goes_on_with_after_a_kill(
     here, there, small_shards, bucket, monkeypatch, capsys
 ):
     """The first one is gone after a shard, as by kill -9: nothing is brought, the lock stays."""
-
-    class Killed(BaseException):
-        pass
 
     def kill(*_):
         raise Killed
@@ -348,3 +355,105 @@ def test_a_lock_is_written_anew_while_it_is_held(bucket, monkeypatch):
     else:
         pytest.fail("it was not")
     lock.leave()
+
+
+def test_what_was_lost_here_is_no_reason_to_keep_words_from_the_store(here, s3, bucket, tmp_path):
+    """A merge that could not be brought, and a picture that someone has removed meanwhile."""
+    here.caption()
+    assert here.run("gallery", f"--features={here.features}", "--no-attention") == 0
+    sheet = tmp_path / "corrected.csv"
+    sheet.write_text("path,caption\na.png,mine\n", "utf-8")
+
+    def end(copy, tell):
+        s3.end()
+        return bring_all(copy, tell)
+
+    bring_all = WorkingCopy.bring_all
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WorkingCopy, "bring_all", end)
+        assert here.run("merge-review", str(sheet)) == 1
+    s3.begin()
+    next(here.copy.rglob("*.jpg")).unlink()
+    assert rows_of(bucket, tmp_path)["a.png"].review.caption is None
+    assert here.caption() == 0
+    assert rows_of(bucket, tmp_path)["a.png"].review.caption == "mine"
+    assert len([*here.copy.rglob("*.jpg")]) == 4
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_a_push_that_is_cut_off_anywhere_is_gone_on_with(
+    here, there, bucket, tmp_path, monkeypatch, at
+):
+    """By this machine or another, and the rows come out the same; nothing is set aside."""
+    here.caption()
+    undisturbed = {key: bucket.read(f"results/{key}") for key in VIEWS}
+    for key in bucket.keys("results/"):
+        bucket.remove(f"results/{key}")
+    here.home.rename(tmp_path / "away")
+    here.home.mkdir()
+    left = iter(range(at))
+
+    def cut_off(source, url):
+        if next(left, None) is None:
+            raise Killed
+        return put(source, url)
+
+    put = batch.working_copy.put
+    with monkeypatch.context() as patch:
+        patch.setattr("batch.working_copy.put", cut_off)
+        patch.setattr("batch.stored_results._bring_what_can_be", lambda *_: None)
+        patch.setattr(StoreLock, "leave", lambda lock: lock._ended.set())
+        with pytest.raises(Killed):
+            here.caption()
+    monkeypatch.setattr(batch.store_lock, "STALE_S", 0.0)
+    monkeypatch.setattr(batch.store_lock, "SETTLE_S", 0.0)
+    machine = (here, there)[at % 2]
+    assert machine.caption() == 0
+    assert {key: bucket.read(f"results/{key}") for key in VIEWS} == undisturbed
+    assert not [key for key in bucket.keys("results/") if "edited" in key]
+    assert not [*machine.copy.parent.glob("unbrought-*")]
+
+
+@pytest.mark.fault
+def test_a_run_that_is_killed_is_gone_on_with_by_another_machine(
+    here, there, bucket, tmp_path, monkeypatch
+):
+    here.caption()
+    undisturbed = {key: bucket.read(f"results/{key}") for key in VIEWS}
+    here.out = there.out = f"{bucket.url}/killed"
+    monkeypatch.chdir(here.home)
+    places = [f"--features={tmp_path / 'f'}", f"--captioner={here.captioner}"]
+    process = slow_run("caption", f"--out={here.out}", *places, here.dir)
+    assert process.stdout.readline() == "encoding\n" == process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert NAME in bucket.keys("killed/") and "captions.csv" not in bucket.keys("killed/")
+    monkeypatch.setattr(batch.store_lock, "STALE_S", 0.0)
+    monkeypatch.setattr(batch.store_lock, "SETTLE_S", 0.0)
+    assert there.caption() == 0
+    assert {key: bucket.read(f"killed/{key}") for key in VIEWS} == undisturbed
+
+
+def test_results_that_were_removed_from_a_bucket_stay_here(here, bucket, capsys):
+    here.caption()
+    for key in bucket.keys("results/"):
+        bucket.remove(f"results/{key}")
+    assert here.run("status") == 1
+    assert "holds nothing any more" in capsys.readouterr().err
+    [base] = (here.home / "outputs" / ".stored").iterdir()
+    assert (base / "unbrought-1" / "captions.parquet").exists()
+
+
+def test_credentials_that_are_wrong_are_told(here, s3, capsys, monkeypatch):
+    import requests
+
+    requests.post(f"{s3.address}/moto-api/reset-auth", data="0", timeout=10)
+    batch.stores._opened.cache_clear()
+    try:
+        assert here.caption() == 1
+        here.out = str(here.home / "out")
+        assert here.caption() == 1
+    finally:
+        requests.post(f"{s3.address}/moto-api/reset-auth", data="inf", timeout=10)
+        batch.stores._opened.cache_clear()
+    assert capsys.readouterr().err.count("check the credentials") == 2
