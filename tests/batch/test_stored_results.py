@@ -15,7 +15,7 @@ import batch.working_copy
 from batch.__main__ import main
 from batch.store_lock import NAME, StoreLock
 from batch.working_copy import WorkingCopy
-from manifests.manifest import read_records
+from manifests.manifest import read_archive, read_records
 from tests.batch.archives import photo, slow_run
 
 VIEWS = ["captions.parquet", ".captions-copy.parquet", "captions.csv"]
@@ -380,6 +380,7 @@ def test_what_was_lost_here_is_no_reason_to_keep_words_from_the_store(here, s3, 
     assert len([*here.copy.rglob("*.jpg")]) == 4
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("at", range(7))
 def test_a_push_that_is_cut_off_anywhere_is_gone_on_with(
     here, there, bucket, tmp_path, monkeypatch, at
@@ -457,3 +458,58 @@ def test_credentials_that_are_wrong_are_told(here, s3, capsys, monkeypatch):
         requests.post(f"{s3.address}/moto-api/reset-auth", data="inf", timeout=10)
         batch.stores._opened.cache_clear()
     assert capsys.readouterr().err.count("check the credentials") == 2
+
+
+def test_any_store_that_fsspec_knows_will_do(
+    tmp_path, captioner_folder, stub_captioner, monkeypatch
+):
+    fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: make storage does it")
+    store = fsspec.filesystem("memory")
+    for number, name in enumerate(NAMES):
+        store.pipe_file(f"/any/photos/{name}", photo(number))
+    monkeypatch.chdir(tmp_path)
+    places = ["--out=memory://any/results", "--features=memory://any/features"]
+    asked = ["caption", *places, f"--captioner={captioner_folder}", "memory://any/photos/"]
+    assert main(asked) == main(asked) == 0
+    (tmp_path / "look.parquet").write_bytes(store.cat_file("/any/results/captions.parquet"))
+    assert [row.path for row in read_records(tmp_path / "look.parquet")] == NAMES
+    assert not store.exists(f"/any/results/{NAME}")
+    store.rm("/any", recursive=True)
+
+
+def test_a_file_url_is_that_path(archive, stub_captioner):
+    archive.draw("a.png")
+    places = [f"--out=file://{archive.out}", f"--features=file://{archive.features}"]
+    asked = ["caption", *places, f"--captioner={archive.captioner}"]
+    assert main([*asked, str(archive.root)]) == 0
+    before = archive.results
+    assert main([*asked, f"file://{archive.root}"]) == 0
+    assert archive.results == before
+    assert read_archive(archive.out / "captions.parquet") == str(archive.root)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["train", "--captions=x", "--photos=y", "--out=s3://b/captioner"],
+        ["attention", "--out=s3://b/a.png", "a.png"],
+        ["merge-review", "--out=x", "s3://b/sheet.csv"],
+        ["recaption", "--out=x", "--captioner=s3://b/captioner"],
+    ],
+)
+def test_a_url_where_only_a_path_can_be_is_refused_and_makes_no_folder(
+    asked, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(asked) == 1
+    assert "may be in a store; copy it here first" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_only_a_disk_can_is_refused_of_a_store(here, capsys):
+    assert here.caption("--cache-limit=1GB") == 1
+    assert here.caption() == 0
+    assert here.run("prune", f"--features={here.features}") == 1
+    said = capsys.readouterr().err
+    assert "CACHE_LIMIT= is for caches on this machine" in said
+    assert "only caches on this machine are pruned" in said
