@@ -513,3 +513,29 @@ def test_what_only_a_disk_can_is_refused_of_a_store(here, capsys):
     said = capsys.readouterr().err
     assert "CACHE_LIMIT= is for caches on this machine" in said
     assert "only caches on this machine are pruned" in said
+
+
+def test_a_list_of_photos_that_lies_gives_no_wrong_features(here, there, bucket, tmp_path):
+    """It stands beside each shard; without it the shard itself is asked."""
+    here.caption()
+    before = {path: row.caption for path, row in rows_of(bucket, tmp_path).items()}
+    [key] = [key for key in bucket.keys("features/") if key.endswith(".ids")]
+    lines = bucket.read(f"features/{key}").splitlines()
+    bucket.put(f"features/{key}", b"\n".join(reversed(lines)))
+    assert there.caption("--existing=overwrite") == 0
+    assert {path: row.caption for path, row in rows_of(bucket, tmp_path).items()} == before
+    for each in bucket.keys("features/"):
+        if each.endswith((".ids", ".damaged")):
+            bucket.remove(f"features/{each}")
+    asked = here.encoder.photos
+    assert there.caption("--existing=overwrite") == 0
+    assert here.encoder.photos == asked
+    assert any(each.endswith(".ids") for each in bucket.keys("features/"))
+
+
+def test_features_alone_may_be_made_into_a_bucket(here, bucket):
+    """And a second time nothing is encoded."""
+    places = [f"--features={here.features}", f"--captioner={here.captioner}", here.dir]
+    assert main(["features", *places]) == main(["features", *places]) == 0
+    assert here.encoder.photos == 4
+    assert bucket.keys("results/") == []
