@@ -40,42 +40,61 @@ class StoreLock:
         `left_behind` is the token of a run of this machine that is known to be dead. Raises
         LockedError, which says who holds it, or OSError.
         """
+        held = self.held_by()
         try:
-            write(self.url, self._said(), new=True)
-        except FileExistsError:
-            self._take_over(left_behind)
+            if held is None:
+                write(self.url, self._said(), new=True)
+            elif left_behind is not None and held.get("token") == left_behind:
+                write(self.url, self._said())
+            else:
+                self._take_over(held)
+        except FileExistsError as error:
+            raise self._lost(None) from error
         self.check()
         self._refreshing.start()
 
     def check(self) -> None:
         """Raise LockedError where another machine has taken the lock; OSError."""
         held = self.held_by()
-        if held.get("token") != self.token:
-            raise LockedError(f"{self.folder} was taken over by {_who(held)}; run again later")
+        if not self._is_ours(held):
+            raise self._lost(held)
 
     def leave(self) -> None:
         """Let go of the lock, if it is still held. Raises OSError."""
         self._ended.set()
         if self._refreshing.is_alive():
             self._refreshing.join()
-        if self.held_by().get("token") == self.token:
+        if self._is_ours(self.held_by()):
             remove(self.url)
 
-    def _take_over(self, left_behind: str | None) -> None:
-        held = self.held_by()
-        if held.get("token") not in (None, left_behind):
-            age = self._age()
-            if age < STALE_S:
-                wait = (
-                    f"wait for it to end; if it is dead, in {_minutes(STALE_S - age)} this goes on"
-                )
-                raise LockedError(f"{_who(held)} is writing to {self.folder}: {wait}")
-            if self.held_by().get("token") != held.get("token"):
-                raise LockedError(f"another machine has just begun to write to {self.folder}")
-            write(self.url, self._said())
-            time.sleep(SETTLE_S)
-            return
+    def held_by(self) -> dict[str, Any] | None:
+        """Read who holds the lock; None where nobody does, empty where it does not tell."""
+        try:
+            found = json.loads(read(self.url, _MOST))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _is_ours(self, held: dict[str, Any] | None) -> bool:
+        return held is not None and held.get("token") == self.token
+
+    def _lost(self, held: dict[str, Any] | None) -> LockedError:
+        who = _who(held) if held else "another machine"
+        return LockedError(f"{self.folder} was taken over by {who}: wait for it to end")
+
+    def _take_over(self, held: dict[str, Any]) -> None:
+        """Take a dead machine's lock. Raises LockedError where it is not dead, or another did."""
+        age = self._age()
+        if age < STALE_S:
+            wait = f"wait for it to end; if it is dead, in {_minutes(STALE_S - age)} this goes on"
+            raise LockedError(f"{_who(held)} is writing to {self.folder}: {wait}")
+        now = self.held_by()
+        if now is None or now.get("token") != held.get("token"):
+            raise self._lost(now)
         write(self.url, self._said())
+        time.sleep(SETTLE_S)  # then `check` tells who was the last to write it
 
     def _age(self) -> float:
         """Give the seconds since the lock was last written, by the clock of the store."""
@@ -83,16 +102,10 @@ class StoreLock:
         write(probe, b"")
         try:
             return (entry_of(probe).mtime_ns - entry_of(self.url).mtime_ns) / 10**9
+        except FileNotFoundError:
+            return 0.0  # it was let go of just now: who tries again has it
         finally:
             remove(probe)
-
-    def held_by(self) -> dict[str, Any]:
-        """Read who holds the lock; empty where nobody does, or it is none of ours."""
-        try:
-            found = json.loads(read(self.url, _MOST))
-        except (FileNotFoundError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
 
     def _said(self) -> bytes:
         at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -102,14 +115,14 @@ class StoreLock:
     def _refresh(self) -> None:
         while not self._ended.wait(EVERY_S):
             with suppress(OSError):  # the next try may get through; who brings results will tell
-                if self.held_by().get("token") != self.token:
+                if not self._is_ours(self.held_by()):
                     return
                 write(self.url, self._said())
 
 
 def holder_of(folder: str) -> str | None:
     """Tell which machine writes to a folder of results now, if one does. Raises OSError."""
-    held = StoreLock(folder).held_by()
+    held = StoreLock(folder).held_by() or {}
     try:
         since = datetime.now(UTC) - datetime.fromisoformat(str(held.get("at")))
     except ValueError:
@@ -118,8 +131,6 @@ def holder_of(folder: str) -> str | None:
 
 
 def _who(held: dict[str, Any]) -> str:
-    if not held:
-        return "nobody"
     return f"{held.get('host')} (process {held.get('process')}, last heard of at {held.get('at')})"
 
 

@@ -539,3 +539,36 @@ def test_features_alone_may_be_made_into_a_bucket(here, bucket):
     assert main(["features", *places]) == main(["features", *places]) == 0
     assert here.encoder.photos == 4
     assert bucket.keys("results/") == []
+
+
+def test_another_captioners_words_are_taken_in_for_photos_in_a_bucket(here, bucket, tmp_path):
+    theirs = tmp_path / "theirs.csv"
+    theirs.write_text("path,caption\nb/바다.png,the sea\n", "utf-8")
+    assert here.run("import-captions", "--name=blip", f"--dir={here.dir}", str(theirs)) == 0
+    assert [(row.path, row.caption) for row in rows_of(bucket, tmp_path).values()] == [
+        ("b/바다.png", "the sea")
+    ]
+
+
+def test_a_look_ahead_and_a_night_are_told_of_buckets(here, bucket, capsys):
+    assert here.caption("--dry-run") == 0
+    assert "photos found                 4" in capsys.readouterr().out
+    assert bucket.keys("results/") == bucket.keys("features/") == []
+    places = [f"--features={here.features}", f"--captioner={here.captioner}"]
+    assert here.run("cron", *places, here.dir) == 0
+    said = capsys.readouterr().out
+    assert f"--out={here.out}" in said and f"--features={here.features}" in said
+    assert f"-- {here.dir}\n" in said and "RequiresMountsFor" not in said
+
+
+def test_a_lock_that_says_nothing_is_waited_for_and_then_taken(bucket, monkeypatch):
+    bucket.put(f"out/{NAME}", b"no json")
+    with pytest.raises(batch.store_lock.LockedError, match="in 15 minutes this goes on"):
+        StoreLock(f"{bucket.url}/out").take()
+    assert bucket.keys("out/") == [NAME]
+    monkeypatch.setattr(batch.store_lock, "STALE_S", -1.0)
+    monkeypatch.setattr(batch.store_lock, "SETTLE_S", 0.0)
+    lock = StoreLock(f"{bucket.url}/out")
+    lock.take()
+    lock.leave()
+    assert bucket.keys("out/") == []
