@@ -134,7 +134,7 @@ class Walk:
                 continue
             name, is_folder, is_link = entry
             relative = f"{folder}/{name}" if folder else name
-            if self.exclude and _matches(relative, self.exclude):
+            if self.is_excluded(relative):
                 continue
             if is_folder:
                 if self.is_new(relative, is_link, by_link):
@@ -189,6 +189,10 @@ class Walk:
         return not any(left_out(part) for part in parts) and not any(
             _matches(path, self.exclude) for path in paths
         )
+
+    def is_excluded(self, relative: str) -> bool:
+        """Tell whether a path is left out, as was asked for."""
+        return bool(self.exclude) and _matches(relative, self.exclude)
 
     def is_photo(self, name: str) -> bool:
         """Tell a photo's name."""

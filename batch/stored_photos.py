@@ -1,12 +1,14 @@
 """Photos in object storage: find them as on a disk, in the same order, and fetch their bytes.
 
 A folder of a store is what its objects' names share up to a `/`. It is listed folder by folder, so
-that memory holds the names of those folders alone that lead to where the walk is.
+that memory holds those folders alone that lead to where the walk is, and a few that come next.
 """
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +18,7 @@ from batch.photos import MAX_BYTES
 from batch.scan import Listing, Photo, RemotePhoto, Walk, left_out
 from batch.stores import Entry, entry_of, listing, read
 
+LISTED_AHEAD = 8  # of the folders in each folder that leads to where the walk is
 _NAMELESS = "holds a folder without a name (`//`), whose photos are left out: rename it"
 
 
@@ -68,14 +71,21 @@ class _StoreWalk(Walk):
         self.start(root, tuple(include), tuple(exclude), on_error)
         self._top = top
         self._found: dict[str, Entry] = {}  # photos that were listed and not given yet
+        self._ahead: dict[str, Future[list[Entry]]] = {}  # listings of folders that come next
+        self._coming: dict[str, deque[str]] = {}  # by folder, those in it that were not asked for
+
+    def photos(self) -> Iterator[Photo]:
+        """Give the photos, in order; folders are listed ahead, since a store takes its time."""
+        with ThreadPoolExecutor(LISTED_AHEAD) as self._pool:
+            yield from super().photos()
 
     def listing(self, relative: str) -> Listing:
         """List the folders and photos of one folder, sorted by the bytes of their names."""
         try:
-            found = listing(f"{self.root}/{relative}") if relative else self._top
+            found = self._ahead.pop(relative).result() if relative else self._top
         except OSError as error:
             self.on_error(relative, error)
-            return iter(())
+            found = []
         if any(not entry.name for entry in found):
             self.on_error(relative, OSError(errno.EINVAL, _NAMELESS))
         entries = []
@@ -85,13 +95,32 @@ class _StoreWalk(Walk):
                     entries.append((entry.name, True, False))
                 elif self.is_photo(entry.name):
                     entries.append((entry.name, False, False))
-                    self._found[f"{relative}/{entry.name}" if relative else entry.name] = entry
+                    self._found[_below(relative, entry.name)] = entry
         entries.sort(key=lambda entry: (os.fsencode(entry[0]), entry[1]))
+        below = (_below(relative, name) for name, is_folder, _ in entries if is_folder)
+        self._coming[relative] = deque(each for each in below if not self.is_excluded(each))
+        for _ in range(LISTED_AHEAD):
+            self._list_next_in(relative)
+        if relative:
+            self._list_next_in(relative.rpartition("/")[0])
         return iter(entries)
+
+    def _list_next_in(self, folder: str) -> None:
+        """Ask for one more of a folder's folders."""
+        coming = self._coming.get(folder)
+        if coming:
+            name = coming.popleft()
+            self._ahead[name] = self._pool.submit(listing, f"{self.root}/{name}")
+        else:
+            self._coming.pop(folder, None)
 
     def photo(self, relative: str) -> Photo:
         found = self._found.pop(relative)
         return StoredPhoto(self.root, relative, found.size, found.mtime_ns)
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def gone_from_store(archive: str) -> Callable[[bytes], bool]:

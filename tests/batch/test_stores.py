@@ -1,13 +1,14 @@
 """Object storage, spoken with over a real server of S3 on this machine."""
 
 import sys
+import threading
 
 import pytest
 
 from batch.damage import PhotoError
 from batch.errors import ArchiveError
 from batch.scan import scan
-from batch.stored_photos import gone_from_store, read_object
+from batch.stored_photos import LISTED_AHEAD, gone_from_store, read_object
 from batch.stores import (
     check_driver,
     entry_of,
@@ -84,6 +85,28 @@ def test_globs_choose_as_on_a_disk_and_left_out_folders_are_not_asked_for(bucket
         bucket.put(f"photos/{name}", b"x")
     chosen = scan(f"{bucket.url}/photos", include=["*.png"], exclude=["c", "d/e"])
     assert [photo.relative for photo in chosen] == ["a.png"]
+
+
+def test_folders_are_listed_ahead_a_few_at_a_time_and_those_left_out_not_at_all(
+    bucket, monkeypatch
+):
+    """A store takes its time for each; memory is to hold a few."""
+    for number in range(30):
+        bucket.put(f"photos/{number:02}/a/x.png", b"x")
+    bucket.put("photos/not/b.png", b"x")
+    listed, most, together = [], [0], threading.Barrier(2)
+
+    def slow(url):
+        listed.append(url)
+        if url.endswith(("/00", "/01")):
+            together.wait(20)  # each waits for the other: one after the other, they never came
+        return listing(url)
+
+    monkeypatch.setattr("batch.stored_photos.listing", slow)
+    for given, photo in enumerate(scan(f"{bucket.url}/photos", exclude=["not"]), 1):
+        most[0] = max(most[0], len(listed) - 2 * given)
+        assert photo.relative == f"{given - 1:02}/a/x.png"
+    assert len(listed) == 1 + 2 * 30 and most[0] <= 1 + LISTED_AHEAD
 
 
 def test_a_folder_without_a_name_is_told_and_not_passed_over_in_silence(bucket):
