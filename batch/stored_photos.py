@@ -15,7 +15,7 @@ from functools import lru_cache
 from batch.damage import PhotoError
 from batch.errors import ArchiveError
 from batch.photos import MAX_BYTES
-from batch.scan import Listing, Photo, RemotePhoto, Walk, left_out
+from batch.scan import Listing, Photo, RemotePhoto, Walk, is_chosen, left_out
 from batch.stores import Entry, entry_of, listing, read
 
 LISTED_AHEAD = 8  # of the folders in each folder that leads to where the walk is
@@ -86,17 +86,7 @@ class _StoreWalk(Walk):
         except OSError as error:
             self.on_error(relative, error)
             found = []
-        if any(not entry.name for entry in found):
-            self.on_error(relative, OSError(errno.EINVAL, _NAMELESS))
-        entries = []
-        for entry in found:
-            if entry.name and not left_out(entry.name):
-                if entry.is_folder:
-                    entries.append((entry.name, True, False))
-                elif self.is_photo(entry.name):
-                    entries.append((entry.name, False, False))
-                    self._found[_below(relative, entry.name)] = entry
-        entries.sort(key=lambda entry: (os.fsencode(entry[0]), entry[1]))
+        entries = sorted(self._told(relative, found), key=lambda each: (os.fsencode(each[0]), each))
         below = (_below(relative, name) for name, is_folder, _ in entries if is_folder)
         self._coming[relative] = deque(each for each in below if not self.is_excluded(each))
         for _ in range(LISTED_AHEAD):
@@ -104,6 +94,20 @@ class _StoreWalk(Walk):
         if relative:
             self._list_next_in(relative.rpartition("/")[0])
         return iter(entries)
+
+    def _told(self, folder: str, found: Sequence[Entry]) -> Listing:
+        """Give the folders of a listing and its photos, which are remembered."""
+        if any(not entry.name for entry in found):
+            self.on_error(folder, OSError(errno.EINVAL, _NAMELESS))
+        for entry in found:
+            path = _below(folder, entry.name)
+            if not entry.name or left_out(entry.name):
+                continue
+            if entry.is_folder:
+                yield entry.name, True, False
+            elif self.is_photo(entry.name) and is_chosen(path, self.include, self.exclude):
+                self._found[path] = entry
+                yield entry.name, False, False
 
     def _list_next_in(self, folder: str) -> None:
         """Ask for one more of a folder's folders."""
