@@ -16,7 +16,7 @@ PLACES = ("archive", "out", "features")
 # Commands whose OUT= is no folder of results.
 _OTHERS = ("train", "evaluate", "attention", "structure", "import_checkpoint")
 _AS_THEY_ARE = ("cron",)  # what it prints is for later
-_FREE = ("url", "include", "exclude")  # these name no place on this machine
+_FREE = ("url", "include", "exclude", "scheduler")  # these name no place of files
 
 
 @contextmanager
