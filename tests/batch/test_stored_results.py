@@ -3,7 +3,9 @@
 import json
 import shutil
 import signal
+import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,11 @@ import batch.stores
 import batch.working_copy
 from batch.__main__ import main
 from batch.store_lock import NAME, StoreLock
+from batch.stores import read
 from batch.working_copy import WorkingCopy
 from manifests.manifest import read_archive, read_records
 from tests.batch.archives import photo, slow_run
+from tests.batch.test_stores import ODD
 
 VIEWS = ["captions.parquet", ".captions-copy.parquet", "captions.csv"]
 NAMES = ["a.png", "b/a.png", "b/바다.png", "c.png"]
@@ -572,3 +576,42 @@ def test_a_lock_that_says_nothing_is_waited_for_and_then_taken(bucket, monkeypat
     lock.take()
     lock.leave()
     assert bucket.keys("out/") == []
+
+
+def test_odd_names_have_each_their_own_photo_and_row(here, bucket, tmp_path):
+    for name in NAMES:
+        bucket.remove(f"photos/{name}")
+    for number, name in enumerate(ODD):
+        bucket.put(f"photos/{name}", photo(number))
+    assert here.caption() == 0
+    rows = rows_of(bucket, tmp_path)
+    told = {name: row.photo_id for name, row in rows.items()}
+    assert told == {name: sha256(photo(number)).hexdigest() for number, name in enumerate(ODD)}
+    assert len({row.caption for row in rows.values()}) == len(ODD)
+
+
+def test_each_photo_is_asked_for_once(here, bucket, monkeypatch):
+    """Each time costs."""
+    asked = []
+
+    def counted(url, most=None):
+        asked.append(url)
+        return read(url, most)
+
+    monkeypatch.setattr("batch.stored_photos.read", counted)
+    monkeypatch.setattr("batch.stored_photos.entry_of", lambda url: pytest.fail(url))
+    assert here.caption() == here.caption() == 0
+    assert sorted(asked) == [f"{here.dir}/{name}" for name in NAMES]
+
+
+def test_who_needs_no_store_needs_none_of_its_packages(
+    archive, stub_captioner, monkeypatch, capsys
+):
+    archive.draw("a.png")
+    for package in ("fsspec", "s3fs"):
+        monkeypatch.setitem(sys.modules, package, None)
+    asked = ["caption", f"--out={archive.out}", f"--features={archive.features}"]
+    asked += [f"--captioner={archive.captioner}"]
+    assert main([*asked, str(archive.root)]) == 0
+    assert main([*asked, "s3://bucket/photos"]) == 1
+    assert "s3fs is not installed; run make storage" in capsys.readouterr().err
