@@ -22,7 +22,6 @@ NAME = ".run-lock"
 STALE_S = 15 * 60.0
 EVERY_S = 60.0
 SETTLE_S = 2.0  # between taking over and being sure that nobody else has at the same moment
-_MOST = 10_000  # bytes; it has some hundred
 
 
 class StoreLock:
@@ -70,7 +69,7 @@ class StoreLock:
     def held_by(self) -> dict[str, Any] | None:
         """Read who holds the lock; None where nobody does, empty where it does not tell."""
         try:
-            found = json.loads(read(self.url, _MOST))
+            found = json.loads(read(self.url))
         except FileNotFoundError:
             return None
         except ValueError:
@@ -125,7 +124,7 @@ def holder_of(folder: str) -> str | None:
     held = StoreLock(folder).held_by() or {}
     try:
         since = datetime.now(UTC) - datetime.fromisoformat(str(held.get("at")))
-    except ValueError:
+    except (ValueError, TypeError):
         return None
     return _who(held) if since.total_seconds() < STALE_S else None
 
