@@ -32,8 +32,11 @@ RUN = $(NIGHTLY) $${EXISTING:+--existing="$$EXISTING"} $(if $(call on,DRY_RUN),-
 CORPUS = --captions="$$CAPTIONS" $${PHOTOS:+--photos="$$PHOTOS"} $${DEV_LIST:+--dev-list="$$DEV_LIST"} \
 	$${DEV_CAPTIONS:+--dev-captions="$$DEV_CAPTIONS"} $(if $(call on,STRICT),--strict)
 RECIPE = $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"} $${MODEL:+--model="$$MODEL"} $${PRESET:+--preset="$$PRESET"}
-# What captioning takes besides TensorFlow, as it is asked.
-EXTRAS = .venv/.installed $(if $(URLS),.venv/.urls) $(if $(SCHEDULER)$(WORKERS),.venv/.cluster)
+# Places in object storage take the packages that speak with it.
+STORED = $(if $(findstring ://,$(subst file://,,$(DIR) $(OUT) $(FEATURES))),.venv/.storage)
+READY = .venv/.installed $(STORED)
+# What captioning takes besides, as it is asked.
+EXTRAS = $(READY) $(if $(URLS),.venv/.urls) $(if $(SCHEDULER)$(WORKERS),.venv/.cluster)
 # The presets and captioners that end in -ko are Korean.
 KOREAN = $(if $(findstring -ko,$(PRESET)$(CAPTIONER)),.venv/.korean)
 # Nothing is installed whose hash is not in locks/, and nothing is compiled: kiwipiepy_model, a
@@ -62,42 +65,42 @@ cron: check-source $(EXTRAS) ## print what makes cron or systemd caption DIR= or
 	@$(BATCH) cron $(OPTIONS) $(FILTERS) $(NIGHTLY) $(SOURCE)
 
 .PHONY: status
-status: check-results .venv/.installed ## tell how the last run ended, what waits and what failed: DIR= or OUT=
+status: check-results $(READY) ## tell how the last run ended, what waits and what failed: DIR= or OUT=
 	@$(BATCH) status $${OUT:+--out="$$OUT"} $${FEATURES:+--features="$$FEATURES"} $(AT)
 
 .PHONY: review
-review: check-results .venv/.installed ## sheets to review in, the most doubtful first: DIR= or OUT=, LANGUAGE= LIMIT=
+review: check-results $(READY) ## sheets to review in, the most doubtful first: DIR= or OUT=, LANGUAGE= LIMIT=
 	@$(BATCH) review $(RESULTS) $${LIMIT:+--limit="$$LIMIT"} $(if $(call on,UNGROUPED),--ungrouped) $(AT)
 
 .PHONY: merge-review
-merge-review: check-from .venv/.installed ## take in what people have corrected: FROM=file, DRY_RUN=1
+merge-review: check-from $(READY) ## take in what people have corrected: FROM=file, DRY_RUN=1
 	@$(BATCH) merge-review $${OUT:+--out="$$OUT"} $${DIR:+--dir="$$DIR"} $(if $(call on,DRY_RUN),--dry-run) -- "$$FROM"
 
 .PHONY: undo-merge
-undo-merge: check-results .venv/.installed ## undo the last merge-review: DIR= or OUT=
+undo-merge: check-results $(READY) ## undo the last merge-review: DIR= or OUT=
 	@$(BATCH) undo-merge $${OUT:+--out="$$OUT"} $(AT)
 
 .PHONY: sample
-sample: check-results .venv/.installed ## captions to check, and the error rate of all by them: DIR= or OUT=, N=200
+sample: check-results $(READY) ## captions to check, and the error rate of all by them: DIR= or OUT=, N=200
 	@$(BATCH) sample $${OUT:+--out="$$OUT"} $${LANGUAGE:+--language="$$LANGUAGE"} $${N:+--count="$$N"} $(AT)
 
 .PHONY: ungroup
-ungroup: check-results .venv/.installed ## take the near-duplicates of PHOTO= apart again: DIR= or OUT=
+ungroup: check-results $(READY) ## take the near-duplicates of PHOTO= apart again: DIR= or OUT=
 	$(call need,PHOTO)
 	@$(BATCH) ungroup $${OUT:+--out="$$OUT"} --photo="$$PHOTO" $(AT)
 
 .PHONY: gallery
-gallery: check-results .venv/.installed ## pages to look through and correct captions in, from disk: DIR= or OUT=
+gallery: check-results $(READY) ## pages to look through and correct captions in, from disk: DIR= or OUT=
 	@$(BATCH) gallery $(RESULTS) $${CAPTIONER:+--captioner="$$CAPTIONER"} $(if $(call off,ATTENTION),--no-attention) $(AT)
 
 .PHONY: export
-export: check-results .venv/.installed ## approved captions for other programs: TO=xmp|iptc|txt|coco|imagefolder|jsonl
+export: check-results $(READY) ## approved captions for other programs: TO=xmp|iptc|txt|coco|imagefolder|jsonl
 	$(call need,TO)
 	@$(BATCH) export $(RESULTS) --to="$$TO" $${INTO:+--into="$$INTO"} $${NAMING:+--naming="$$NAMING"} \
 		$(foreach flag,BESIDE MACHINE REPLACE EMBED,$(if $(call on,$(flag)),--$(shell echo $(flag) | tr A-Z a-z))) $(AT)
 
 .PHONY: import-captions
-import-captions: check-from .venv/.installed ## take in what another captioner wrote: FROM= NAME=, DIR= or OUT=
+import-captions: check-from $(READY) ## take in what another captioner wrote: FROM= NAME=, DIR= or OUT=
 	$(call need,NAME)
 	@$(BATCH) import-captions $${OUT:+--out="$$OUT"} $${DIR:+--dir="$$DIR"} --name="$$NAME" \
 		$${LANGUAGE:+--language="$$LANGUAGE"} $${PATH_COLUMN:+--path-column="$$PATH_COLUMN"} \
@@ -105,12 +108,12 @@ import-captions: check-from .venv/.installed ## take in what another captioner w
 		$${IMAGES:+--images="$$IMAGES"} $(if $(call on,DRY_RUN),--dry-run) -- "$$FROM"
 
 .PHONY: recaption
-recaption: check-results .venv/.installed ## another CAPTIONER= over cached features, where no person has decided
+recaption: check-results $(READY) ## another CAPTIONER= over cached features, where no person has decided
 	$(call need,CAPTIONER)
 	@$(BATCH) recaption $${OUT:+--out="$$OUT"} $(OPTIONS) $(SEARCH) $(if $(call on,DRY_RUN),--dry-run) $(AT)
 
 .PHONY: learn
-learn: check-results .venv/.train $(KOREAN) ## teach a captioner what people approved and wrote: DIR= or OUT=, CAPTIONER= TO=
+learn: check-results .venv/.train $(STORED) $(KOREAN) ## teach a captioner what people approved and wrote: DIR= or OUT=, CAPTIONER= TO=
 	@$(BATCH) learn $${OUT:+--out="$$OUT"} $(OPTIONS) $${TO:+--to="$$TO"} $(AT)
 
 .PHONY: features
@@ -118,12 +121,12 @@ features: check-dir $(EXTRAS) ## only fill the feature cache with the photos und
 	@$(BATCH) features $(OPTIONS) $(FILTERS) $(CACHE) $(CLUSTER) -- "$$DIR"
 
 .PHONY: verify
-verify: check-results .venv/.installed ## read all that was written, tell what is broken: DIR= or OUT=, DEEP=1 photos too, REPAIR=1
+verify: check-results $(READY) ## read all that was written, tell what is broken: DIR= or OUT=, DEEP=1 photos too, REPAIR=1
 	@$(BATCH) verify $${OUT:+--out="$$OUT"} $(OPTIONS) $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} \
 		$(if $(call on,DEEP),--deep) $(if $(call on,REPAIR),--repair) $(AT)
 
 .PHONY: prune
-prune: .venv/.installed ## tell which cached features no manifest needs; YES=1 removes them, OTHER_ENCODERS=1 whole caches
+prune: $(READY) ## tell which cached features no manifest needs; YES=1 removes them, OTHER_ENCODERS=1 whole caches
 	@$(BATCH) prune $${OUT:+--out="$$OUT"} $${FEATURES:+--features="$$FEATURES"} \
 		$(if $(call on,OTHER_ENCODERS),--other-encoders) $(if $(call on,YES),--yes) $(AT)
 
@@ -135,30 +138,30 @@ demo: .venv/.demo ## caption a few photos that a Python package carries
 	@echo 'The captioner knows people, dogs, sport and the outdoors; a cat, a cup or a rocket it has hardly seen.'
 
 .PHONY: train
-train: check-train .venv/.train $(KOREAN) ## train a captioner: CAPTIONS= PHOTOS= OUT=, and DEV_CAPTIONS= or lists
+train: check-train .venv/.train $(STORED) $(KOREAN) ## train a captioner: CAPTIONS= PHOTOS= OUT=, and DEV_CAPTIONS= or lists
 	@$(BATCH) train $(CORPUS) $(RECIPE) --out="$$OUT" $${GLOVE:+--glove="$$GLOVE"} $${FROM:+--from="$$FROM"} \
 		$${ENCODER:+--encoder="$$ENCODER"} $${FEATURES:+--features="$$FEATURES"} $${SEED:+--seed="$$SEED"}
 
 .PHONY: corpus
-corpus: check-captions .venv/.installed $(KOREAN) ## count the words of a corpus: CAPTIONS= and lists; DESCRIPTIONS= writes them cleaned
+corpus: check-captions $(READY) $(KOREAN) ## count the words of a corpus: CAPTIONS= and lists; DESCRIPTIONS= writes them cleaned
 	@$(BATCH) corpus $(CORPUS) $(RECIPE) $${DESCRIPTIONS:+--descriptions="$$DESCRIPTIONS"}
 
 .PHONY: evaluate
-evaluate: check-corpus .venv/.train $(KOREAN) ## score a captioner: CAPTIONS= PHOTOS=, and DEV_LIST= for a token file
+evaluate: check-corpus .venv/.train $(STORED) $(KOREAN) ## score a captioner: CAPTIONS= PHOTOS=, and DEV_LIST= for a token file
 	@$(BATCH) evaluate $(CORPUS) $(OPTIONS) $${OUT:+--out="$$OUT"} $(SEARCH)
 
 .PHONY: calibrate
-calibrate: check-corpus .venv/.train $(KOREAN) ## fit a captioner's confidence: CAPTIONER= CAPTIONS= PHOTOS=, of photos that it has not learnt from
+calibrate: check-corpus .venv/.train $(STORED) $(KOREAN) ## fit a captioner's confidence: CAPTIONER= CAPTIONS= PHOTOS=, of photos that it has not learnt from
 	$(call need,CAPTIONER)
 	@$(BATCH) calibrate $(CORPUS) $(OPTIONS)
 
 .PHONY: scene
-scene: check-corpus .venv/.train ## teach CAPTIONER= what is no scene, from its own training photos: CAPTIONS= PHOTOS= and lists
+scene: check-corpus .venv/.train $(STORED) ## teach CAPTIONER= what is no scene, from its own training photos: CAPTIONS= PHOTOS= and lists
 	$(call need,CAPTIONER)
 	@$(BATCH) scene $(CORPUS) $(OPTIONS) $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"}
 
 .PHONY: attention
-attention: check-photo .venv/.train ## draw where a captioner looks, word by word: PHOTO=
+attention: check-photo .venv/.train $(STORED) ## draw where a captioner looks, word by word: PHOTO=
 	@$(BATCH) attention $(OPTIONS) $${OUT:+--out="$$OUT"} $(SEARCH) -- "$$PHOTO"
 
 .PHONY: structure
@@ -166,22 +169,25 @@ structure: .venv/.train ## draw the layers of a model: CAPTIONER=, or MODEL=merg
 	@$(BATCH) structure $${CAPTIONER:+--captioner="$$CAPTIONER"} $${MODEL:+--model="$$MODEL"} $${OUT:+--out="$$OUT"}
 
 .PHONY: page
-page: check-out .venv/.installed ## show an archive's photos with their captions in a browser: OUT=
+page: check-out $(READY) ## show an archive's photos with their captions in a browser: OUT=
 	@$(BATCH) page $${LIMIT:+--limit="$$LIMIT"} -- "$$OUT"
 
 .PHONY: import-checkpoint
-import-checkpoint: check-from .venv/.installed ## make a captioner of an old checkpoint: FROM=folder, or .h5 and CAPTIONS= TRAIN_LIST=
+import-checkpoint: check-from $(READY) ## make a captioner of an old checkpoint: FROM=folder, or .h5 and CAPTIONS= TRAIN_LIST=
 	@$(BATCH) import-checkpoint $${OUT:+--out="$$OUT"} $${ENCODER:+--encoder="$$ENCODER"} \
 		$${CAPTIONS:+--captions="$$CAPTIONS"} $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"} -- "$$FROM"
 
 .PHONY: import-features
-import-features: check-from .venv/.installed ## keep the vectors of encoded_train_images.pkl: FROM= PHOTOS=
+import-features: check-from $(READY) ## keep the vectors of encoded_train_images.pkl: FROM= PHOTOS=
 	@[ -n "$$PHOTOS" ] || { echo 'give PHOTOS= the folder of the photos that FROM= is of' >&2; exit 2; }
 	@$(BATCH) import-features --photos="$$PHOTOS" $${FEATURES:+--features="$$FEATURES"} \
 		$${ENCODER:+--encoder="$$ENCODER"} -- "$$FROM"
 
 .PHONY: korean
 korean: .venv/.korean ## install what training and scoring in Korean take
+
+.PHONY: storage
+storage: .venv/.storage ## install what DIR=s3://…, OUT= and FEATURES= in object storage take
 
 .PHONY: openvino
 openvino: .venv/.openvino ## install OpenVINO, for ENCODER_BACKEND=openvino
@@ -276,6 +282,10 @@ check-train: check-corpus
 	$(PIP) -r locks/requirements-cluster.txt
 	@touch $@
 
+.venv/.storage: .venv/.installed locks/requirements-storage.txt
+	$(PIP) -r locks/requirements-storage.txt
+	@touch $@
+
 # Without what its lock leaves out: its telemetry.
 .venv/.openvino: .venv/.installed locks/requirements-openvino.txt
 	$(PIP) --no-deps -r locks/requirements-openvino.txt
@@ -287,7 +297,7 @@ check-train: check-corpus
 
 .venv/.dev: .venv/.installed locks/requirements-dev.txt
 	$(PIP) -r locks/requirements-dev.txt
-	@touch $@ .venv/.cluster .venv/.demo .venv/.train .venv/.urls .venv/.korean
+	@touch $@ .venv/.cluster .venv/.demo .venv/.train .venv/.urls .venv/.korean .venv/.storage
 
 .venv/.locks: locks/requirements-locks.txt
 	$(PYTHON) -m venv .venv/locks

@@ -20,6 +20,7 @@ from batch import (
 from batch.cache_limit import cache_size
 from batch.config import CAPTIONER, FEATURES, OUTPUTS, PRESETS
 from batch.errors import PLAIN, LockedError
+from batch.places import reached
 from batch.review_arguments import whole_number
 from batch.stopping import hear_again, interrupt
 from batch.summary import COMPLETE, FATAL, INTERRUPTED, LOCKED, USAGE, WITH_FAILURES
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(sys.stdout, io.TextIOWrapper):  # names may hold bytes that are no text
             sys.stdout.reconfigure(errors="backslashreplace")
         options = make_parser().parse_args(arguments)
-        code = int(options.command(options))
+        with reached(options, _tell):
+            code = int(options.command(options))
         return _leave(code) if getattr(options, "max_hours", None) else code
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr, flush=True)
@@ -54,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PLAIN as error:
         print(printable(f"error: {error}"), file=sys.stderr)
         return FATAL
+
+
+def _tell(text: str) -> None:
+    print(printable(text), file=sys.stderr)
 
 
 def _leave(code: int) -> int:

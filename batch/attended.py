@@ -10,6 +10,7 @@ import numpy as np
 from batch.encode import batched
 from batch.features import FeatureCache
 from batch.quiet import start_tensorflow
+from batch.stores import is_there
 from manifests.gallery import Looked
 from models.fingerprints import attends, captioner_signature, encoder_fingerprint
 from models.morphemes import PIECE
@@ -50,7 +51,7 @@ class Attended:
             signature: os.path.join(features, encoder_fingerprint(folder))
             for signature, folder in attending.items()
         }
-        kept = {each: FeatureCache(each) for each in {*places.values()} if os.path.isdir(each)}
+        kept = {each: FeatureCache(each) for each in {*places.values()} if is_there(each)}
         caches = {each: kept[place] for each, place in places.items() if place in kept}
         return cls(attending, caches)
 

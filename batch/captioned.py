@@ -14,6 +14,7 @@ from batch.config import captioner_folder, keep_out_of, language_of
 from batch.damage import PhotoError
 from batch.errors import ArchiveError
 from batch.photos import open_upright, read_bytes
+from batch.stores import is_there, is_url
 from manifests.manifest import read_archive, read_records
 from manifests.record import Record, Status
 
@@ -77,7 +78,7 @@ def open_captioned(out: str) -> Captioned:
     """
     manifest = manifest_in(out)
     archive = photos_folder(manifest)
-    if os.path.isdir(archive):
+    if is_there(archive):
         keep_out_of(archive, {"OUT": out})
     return Captioned(out, archive, with_languages(read_records(manifest)))
 
@@ -103,7 +104,7 @@ def small_picture(data: bytes, pixels: int) -> bytes:
 def photos_folder(manifest: Path) -> str:
     r"""Give the path of an archive; its manifest has `\xff` for bytes that are no text."""
     archive = read_archive(manifest)
-    if os.path.exists(archive):
+    if is_url(archive) or os.path.exists(archive):
         return archive
     code = re.compile(rb"\\x([0-9a-f]{2})")
     return os.fsdecode(code.sub(lambda found: bytes.fromhex(found[1].decode()), archive.encode()))

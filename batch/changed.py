@@ -1,6 +1,5 @@
 """A page of what captioning anew has changed: each photo's old caption against its new one."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from batch.captioned import Captioned
 from batch.damage import PhotoError
 from batch.pages import PICTURE, Card, captions_page, data_address
+from batch.stores import is_there
 from batch.undecided import Said, texts
 from manifests.durable import atomic_write
 from manifests.record import Record
@@ -63,7 +63,7 @@ def write_changes(
         **{name: f"{number:,}" for name, number in told.items()},
         "Shown": f"{min(SHOWN, len(ranked)):,} of {len(ranked):,} changes, the largest first",
     }
-    at_hand = os.path.isdir(found.archive)
+    at_hand = is_there(found.archive)
     if not at_hand:
         facts["Photos"] = "not at hand: captions alone"
     cards = (_card(change, found, at_hand=at_hand) for change in ranked[:SHOWN])

@@ -9,11 +9,13 @@ from joblib import Parallel, delayed
 
 from batch.captioned import Captioned
 from batch.damage import PhotoError
-from batch.encode import THREADS
+from batch.encode import FETCHING, THREADS
+from batch.errors import ArchiveError
 from batch.findings import Findings, Kind
-from batch.photos import read_bytes
+from batch.photos import read_bytes, shows_no_change
 from batch.plan import gone_from
 from batch.scan import scan
+from batch.stores import is_url
 from manifests.record import Record
 
 _REMEDY = "Put it back from your backups; it was only read, and nothing here writes to it"
@@ -23,10 +25,15 @@ def check_photos(found: Captioned, findings: Findings) -> None:
     """Tell which photos wait for the next run; the archive's folder is only listed."""
     rows = {record.raw_path: record for record in found.records}
     is_gone = gone_from(found.archive)
-    new = changed = 0
     unlisted: list[str] = []
+    try:
+        photos = scan(found.archive, on_error=lambda folder, _: unlisted.append(folder))
+    except ArchiveError as error:
+        findings.notes.append(f"the photos are not at hand: {error}")
+        return
+    new = changed = 0
     there = set()
-    for photo in scan(found.archive, on_error=lambda folder, _: unlisted.append(folder)):
+    for photo in photos:
         there.add(photo.raw_path)
         row = rows.get(photo.raw_path)
         new += row is None
@@ -44,12 +51,17 @@ def check_photos(found: Captioned, findings: Findings) -> None:
 def originals_of(found: Captioned) -> list[tuple[str, Record]]:
     """Give the photos whose bytes can be held against their rows, with their places."""
     placed = ((found.location(row), row) for row in found.there if row.photo_id)
-    return [(place, row) for place, row in placed if place and os.path.isfile(place)]
+    return [(place, row) for place, row in placed if place and _may_be_there(place)]
+
+
+def _may_be_there(place: str) -> bool:
+    return is_url(place) or os.path.isfile(place)
 
 
 def check_originals(originals: Sequence[tuple[str, Record]], findings: Findings) -> None:
     """Read every photo again and compare its bytes; what has rotted on the disk is told."""
-    with Parallel(n_jobs=THREADS, prefer="threads", return_as="generator") as parallel:
+    threads = FETCHING if any(is_url(place) for place, _ in originals[:1]) else THREADS
+    with Parallel(n_jobs=threads, prefer="threads", return_as="generator") as parallel:
         identities = parallel(delayed(_identity)(place) for place, _ in originals)
         for (place, row), (photo_id, why) in zip(originals, identities, strict=True):
             findings.count(row.size)
@@ -64,9 +76,12 @@ def _identity(place: str) -> tuple[str, str]:
     try:
         return sha256(read_bytes(place)).hexdigest(), ""
     except PhotoError as error:
-        return "", str(error)
+        is_away = error.status == "vanished"  # which is told of all photos together
+        return "", "" if is_away else str(error)
 
 
 def _shows_no_change(place: str, row: Record) -> bool:
-    found = os.stat(place)
-    return (found.st_size, found.st_mtime_ns) == (row.size, row.mtime_ns)
+    try:
+        return shows_no_change(place, row.size, row.mtime_ns)
+    except OSError:
+        return False  # it is away, or cannot be asked

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from batch.errors import ArchiveError
+from batch.stores import absolute, check_driver, is_below, is_there, is_url, real
 from models.errors import MissingExtraError
 from models.small_files import read_json
 
@@ -73,19 +74,26 @@ class Config:
         """What a run is asked, for its note and its log: URLs are counted, they are in the rows."""
         found = asdict(self) | {"languages": self.languages}
         found["urls"] = None if self.urls is None else len(self.urls)
-        return found | {name: os.path.abspath(found[name]) for name in ("out", "features")}
+        return found | {name: absolute(found[name]) for name in ("out", "features")}
 
     def check(self, *, writes_out: bool = True) -> None:
         """Raise ArchiveError where results would land among the photos, or names mean nothing.
 
         MissingExtraError where Dask is asked for and not installed.
         """
+        for place in filter(is_url, (self.archive, self.features)):
+            check_driver(place)
         if self.urls is None:
             self._check_folder(writes_out=writes_out)
         elif find_spec("httpx") is None:
             raise ArchiveError(
                 "photos by URL need a few packages more; `make caption URLS=…` installs them, and "
                 "so does `.venv/bin/pip install -r requirements-urls.txt`"
+            )
+        if self.cache_limit and is_url(self.features):
+            raise ArchiveError(
+                f"CACHE_LIMIT= is for caches on this machine; {self.features} is let grow, until a "
+                "rule of its bucket removes what is old"
             )
         if self.overwrite and self.max_hours is not None:
             raise ArchiveError(
@@ -107,7 +115,7 @@ class Config:
             raise MissingExtraError("SCHEDULER= and WORKERS=", "distributed", "make cluster")
 
     def _check_folder(self, *, writes_out: bool) -> None:
-        if not os.path.isdir(self.archive):
+        if not is_there(self.archive):
             raise ArchiveError(f"{self.archive!r} is not a folder; give DIR= the folder of photos")
         places = {"FEATURES": self.features} | ({"OUT": self.out} if writes_out else {})
         keep_out_of(self.archive, places)
@@ -124,7 +132,7 @@ def version() -> str | None:
 
 def keep_out_of(photos: str, places: Mapping[str, str]) -> None:
     """Raise ArchiveError where a place that is written to, by its name, is among the photos."""
-    if not os.path.exists(photos):
+    if not is_url(photos) and not os.path.exists(photos):
         raise ArchiveError(f"there is no {photos!r}; give the folder of the photos")
     for name, place in places.items():
         if is_within(place, photos):
@@ -134,8 +142,16 @@ def keep_out_of(photos: str, places: Mapping[str, str]) -> None:
             )
 
 
+def refuse_store(photos: str, remedy: str) -> None:
+    """Raise ArchiveError where photos to be written to, or beside, are in object storage."""
+    if is_url(photos):
+        raise ArchiveError(f"{photos} is a store of photos, which is only read: {remedy}")
+
+
 def is_within(path: str, folder: str) -> bool:
     """Tell whether a path lies in a folder, or is it; links and disks that ignore case included."""
+    if is_url(path) or is_url(folder):
+        return is_below(path, folder)
     place = os.path.realpath(path)
     while True:
         if os.path.exists(place) and os.path.samefile(place, folder):
@@ -160,7 +176,7 @@ def lasting(encoder_weights: str, out: str) -> str:
 
 def default_out(archive: str, *, is_list: bool = False) -> str:
     """Name the results' folder after the archive's, or after a list without its ending."""
-    name = os.path.basename(os.path.realpath(archive)) or "root"
+    name = os.path.basename(real(archive)) or "root"
     return os.path.join(OUTPUTS, os.path.splitext(name)[0] if is_list else name)
 
 

@@ -19,6 +19,7 @@ from batch.damage import PhotoError
 from batch.features import FeatureCache
 from batch.photos import read_bytes
 from batch.shards import encoders_in
+from batch.stores import absolute
 from manifests.durable import sync, sync_folder
 from manifests.groups import rename_apart
 from manifests.journal import FOLDER, Moved, Place
@@ -50,7 +51,7 @@ class Embedded:
 def noting(out: Path, features: str) -> "Iterator[Callable[[Embedded], None]]":
     """Give what notes a change before it is made. `features` is the root of the caches."""
     with (out / NOTES).open("ab") as file:
-        file.write(_line({"features": os.path.abspath(features)}))
+        file.write(_line({"features": absolute(features)}))
         sync(file)
         sync_folder(out)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from batch.captioned import open_captioned
+from batch.config import refuse_store
 from batch.embed import embed_captions
 from batch.embedded import follow_embedded, noting
 from batch.results import reopened
@@ -18,6 +19,7 @@ def embed(
     ManifestError and LockedError.
     """
     with reopened(out) as (results, _):
+        refuse_store(results.archive, "TO=xmp INTO= writes sidecars to a folder")
         try:
             with noting(Path(out), features) as note:
                 found = open_captioned(out)

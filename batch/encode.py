@@ -15,13 +15,12 @@ from batch.corpora.corpus import Problem, Tell
 from batch.features import SHARD_PHOTOS, FeatureCache
 from batch.photos import LoadedPhoto
 from batch.sandbox import WORKERS, load
-from batch.scan import Photo
-from batch.urls import UrlPhoto
+from batch.scan import Photo, RemotePhoto
 
 CHUNK = 32  # photos loaded together, and the encoder's batch
 AHEAD = 3  # chunks loaded before they are asked for: 25 MiB
 THREADS = WORKERS
-FETCHING = max(8, THREADS)  # threads where photos come by URL, and are mostly waited for
+FETCHING = max(8, THREADS)  # threads where photos are fetched, and are mostly waited for
 
 Encode = Callable[[np.ndarray], np.ndarray]
 """pixels (photos, 299, 299, 3) uint8 -> features (photos, 8, 8, 2048), any float type."""
@@ -163,7 +162,7 @@ def load_chunks(photos: Iterable[Photo], cached: Container[str]) -> Iterator[lis
 
     chunks = batched(photos, CHUNK)
     first = next(chunks, [])
-    threads = FETCHING if any(isinstance(photo, UrlPhoto) for photo in first) else THREADS
+    threads = FETCHING if any(isinstance(photo, RemotePhoto) for photo in first) else THREADS
     with Parallel(n_jobs=threads, prefer="threads") as parallel:
         for chunk in filter(None, chain([first], chunks)):
             loaded = parallel(delayed(load)(photo, needs_pixels=is_new) for photo in chunk)

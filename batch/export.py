@@ -10,10 +10,11 @@ from functools import cache, partial
 from typing import BinaryIO
 
 from batch.captioned import Captioned
-from batch.config import is_within, keep_out_of
+from batch.config import is_within, keep_out_of, refuse_store
 from batch.errors import ArchiveError
 from batch.exported import Exported, Ledger, write_beside, write_file
 from batch.leaving import Words, languages_leaving, words_in
+from batch.stores import is_url
 from manifests.interchange import (
     Line,
     by_person,
@@ -76,12 +77,13 @@ def _place(found: Captioned, asked: Export) -> str:
     if asked.to not in TARGETS:
         raise ArchiveError(f"TO={asked.to!r} is unknown; give one of {', '.join(TARGETS)}")
     if asked.beside:
+        refuse_store(found.archive, "leave out BESIDE=1, or give INTO= a folder")
         if not os.path.isdir(found.archive):
             raise ArchiveError(f"{found.archive!r} is not there: nothing can be put beside photos")
         return found.archive
     name = f"{asked.to}-{asked.language}" if asked.language else asked.to
     place = asked.into or os.path.join(found.out, "export", name)
-    if os.path.exists(found.archive):
+    if is_url(found.archive) or os.path.exists(found.archive):
         keep_out_of(found.archive, {"INTO": place})
     return place
 

@@ -16,37 +16,29 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch.shards import (
-    DAMAGED,
-    POOLED_ENDING,
-    ROWS_A_GROUP,
-    is_shard,
-    photo_ids_in,
-    schema_of,
-    shard_bytes,
-    write_shard,
-)
 from batch.shards import POOLED as POOLED  # who has a cache at hand asks for them here
+from batch.shards import POOLED_ENDING, ROWS_A_GROUP, schema_of, shard_bytes
 from batch.shards import SHAPE as SHAPE
-from manifests.durable import remove_leftovers
+from batch.shelves import BROKEN, shelf_at
+from batch.stores import is_there
 
 if TYPE_CHECKING:
     from batch.cache_limit import CacheLimit
 
 SHARD_PHOTOS = 256  # 18 MiB a shard, 82 MiB while it is written
-_A_DAY = 86_400.0  # seconds
-_DAMAGED = (pa.ArrowException, OSError, ValueError, LookupError)  # what broken Parquet raises
 
 
 class FeatureCache:
-    """Features by photo identity, in a folder of shards; it only grows, but for a `limit`."""
+    """Features by photo identity, in a folder or store of shards; but for a `limit` it only grows.
+
+    Raises OSError where a store cannot be reached.
+    """
 
     def __init__(self, folder: str, shape: tuple[int, ...] = SHAPE) -> None:
         self.folder = folder
@@ -55,18 +47,13 @@ class FeatureCache:
         self._places: dict[str, tuple[str, int]] = {}  # photo_id -> shard, row
         self._asked: dict[str, set[str]] = defaultdict(set)  # shard -> photos still to be read
         self._open: tuple[str, pq.ParquetFile] | None = None
-        os.makedirs(folder, exist_ok=True)
-        remove_leftovers(Path(folder), older_than=_A_DAY)  # other runs may be writing here too
-        for name in sorted(os.listdir(folder)):
-            if is_shard(name):
-                self._index(name)
+        self._shelf = shelf_at(folder)
+        for name, photo_ids in self._shelf.indexed():
+            self._index(name, photo_ids)
 
-    def _index(self, name: str) -> None:
-        path = os.path.join(self.folder, name)
-        try:
-            photo_ids = photo_ids_in(path)
-        except _DAMAGED as error:
-            self._give_up(name, error)
+    def _index(self, name: str, photo_ids: list[str] | Exception) -> None:
+        if isinstance(photo_ids, Exception):
+            self._give_up(name, photo_ids)
             return
         for row, photo_id in enumerate(photo_ids):
             self._places.setdefault(photo_id, (name, row))
@@ -98,7 +85,7 @@ class FeatureCache:
         data = shard_bytes(table)
         if self.limit:
             self._forget(self.limit.make_room(len(data), self._is_needed))
-        name = write_shard(self.folder, new, data)
+        name = self._shelf.write(new, data)
         self._places |= {photo_id: (name, row) for row, photo_id in enumerate(new)}
 
     def read(self, photo_ids: Iterable[str]) -> dict[str, np.ndarray]:
@@ -114,7 +101,7 @@ class FeatureCache:
             try:
                 for group, ids in groups.items():
                     found |= self._read_group(name, group, ids)
-            except _DAMAGED as error:
+            except BROKEN as error:
                 self._give_up(name, error)
         return found
 
@@ -136,9 +123,8 @@ class FeatureCache:
         """
         self._forget({os.path.join(self.folder, name)})
         if getattr(error, "errno", None) is None:
-            path = os.path.join(self.folder, name)
             with suppress(OSError):
-                os.replace(path, path + DAMAGED)
+                self._shelf.put_aside(name)
 
     def _forget(self, paths: Collection[str]) -> None:
         """Forget shards that are no longer there."""
@@ -159,10 +145,7 @@ class FeatureCache:
 
     def _shard(self, name: str) -> pq.ParquetFile:
         if self._open is None or self._open[0] != name:
-            path = os.path.join(self.folder, name)
-            self._open = name, pq.ParquetFile(path, page_checksum_verification=True)
-            with suppress(OSError):  # a cache that may only be read
-                os.utime(path)  # its time is that of its last use: see batch/cache_limit.py
+            self._open = name, self._shelf.open(name)
         return self._open[1]
 
 
@@ -194,7 +177,7 @@ def pooled_folder(folder: str) -> str:
 def open_cache(root: str, fingerprint: str, architecture: str) -> FeatureCache:
     """Open the cache of an encoder's features, as far as a captioner of this kind can see them."""
     folder = os.path.join(root, fingerprint)
-    if architecture == "merge" and os.path.isdir(pooled_folder(folder)):
+    if architecture == "merge" and is_there(pooled_folder(folder)):
         return PooledBehind(folder)
     return FeatureCache(folder)
 

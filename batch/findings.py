@@ -1,6 +1,7 @@
 """What a look at all that was written has found: what is broken, and what is only waiting."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,7 +48,8 @@ class Broken:
     remedy: str
 
     def __str__(self) -> str:
-        return f"broken: {self.path}: {self.problem}. {self.remedy}"
+        place = re.sub("^([a-z0-9]+):/(?=[^/])", r"\1://", str(self.path))  # a URL, as a Path
+        return f"broken: {place}: {self.problem}. {self.remedy}"
 
 
 @dataclass

@@ -15,6 +15,8 @@ from tqdm import tqdm
 
 from batch.attended import Attended, Said
 from batch.captioned import Captioned
+from batch.stored_results import url_of
+from batch.stores import is_url
 from batch.thumbs import make_pictures
 from manifests.durable import atomic_write, remove_leftovers
 from manifests.gallery import (
@@ -137,18 +139,22 @@ def key_in(out: Path) -> str | None:
 
 
 def _head(found: Captioned, total: int, files: Sequence[str], looks: Mapping[str, str]) -> Head:
-    place = os.path.abspath(found.archive)
-    merge = f"make merge-review OUT={shell_quoted(_shown(found.out))} FROM="
+    merge = f"make merge-review OUT={shell_quoted(_shown(url_of(found.out)))} FROM="
     return Head(
         name=_shown(found.name),
         archive=_shown(found.archive),
-        address=f"file://{quote(os.fsencode(place))}/",
+        address=_address(found.archive),
         key=key_of(Path(found.out)),
         merge=merge,
         total=total,
         rows=files,
         looks=looks,
     )
+
+
+def _address(archive: str) -> str:
+    """Give what a browser opens the photos below; it has no credentials for those in a store."""
+    return "" if is_url(archive) else f"file://{quote(os.fsencode(os.path.abspath(archive)))}/"
 
 
 def _shown(path: str) -> str:

@@ -18,11 +18,14 @@ from batch.errors import ArchiveError
 from batch.imported import Credit, Imported, language_of_words, same_language
 from batch.lock import locked
 from batch.results import Results
+from batch.stored_results import keep_safe
+from batch.stores import is_there
 from batch.summary import Summary
 from batch.taking_in import Photos, Wanted, find_photos, take_in
 from manifests.foreign import Columns, Said, Unread
 from manifests.foreign_files import ReadXmp, read_captions
 from manifests.path_match import Matcher
+from manifests.record import Record
 
 MAX_CAPTION = 10_000  # letters; a spreadsheet's cell holds 32,767
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -65,7 +68,12 @@ def import_captions(archive: str | None, out: str, source: Source, read_xmp: Rea
         with results.noted(summary):
             found = find_photos(archive, results.read())
             wanted = _match(found, said, source, imported)
-            take_in(found, wanted, _credit(source), imported, keep=results.keep)
+
+            def keep(records: Sequence[Record]) -> None:
+                results.keep(records)
+                keep_safe(out)
+
+            take_in(found, wanted, _credit(source), imported, keep=keep)
             rows = found.settled(imported)
             summary.captioned, summary.photos = imported.captioned, len(rows)
             summary.exit_code = imported.exit_code
@@ -86,7 +94,7 @@ def _check(archive: str, out: str, source: Source) -> None:
         raise ArchiveError(f"NAME={source.name!r} is a captioner of this program; give another")
     if source.language is not None and not _LANGUAGE.fullmatch(source.language):
         raise ArchiveError(f"LANGUAGE={source.language!r} is no language; give en, ko or the like")
-    if os.path.isdir(archive):
+    if is_there(archive):
         keep_out_of(archive, {"OUT": out})
     elif not os.path.isfile(os.path.join(out, "captions.parquet")):
         raise ArchiveError(f"{archive!r} is not a folder; give DIR= the folder of photos")

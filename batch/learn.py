@@ -31,6 +31,7 @@ from batch.lessons import (
 )
 from batch.lock import locked
 from batch.outcome import Outcome, card
+from batch.stores import is_there
 from batch.teach import compare, teach
 from manifests.durable import atomic_write, sync_folder, write_json
 from models.captioner import (
@@ -67,7 +68,7 @@ def learn(
     place = to or _new_place(captioner, found.name)
     if os.path.exists(place):
         raise ArchiveError(f"{place} is there already; give TO= another folder")
-    if os.path.isdir(found.archive):
+    if is_there(found.archive):
         keep_out_of(found.archive, {"TO": place, "FEATURES": features})
     config = CaptionerConfig.read(captioner)
     cache = open_cache(features, encoder_fingerprint(captioner), config.architecture)

@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from batch import stores
 from batch.config import Config, named_captioner, version
 from batch.errors import ArchiveError
 from batch.scan import Photo
+from batch.stores import absolute, is_url
 from manifests.durable import atomic_write
 from manifests.record import Record, Status
 from models.fingerprints import captioner_signature
@@ -49,7 +51,7 @@ def ordered(config: Config, photos: Iterable[Photo], known: Iterable[str]) -> It
 
     known: identities of the photos whose captions need not be made.
     """
-    features = os.path.abspath(config.features)
+    features = absolute(config.features)
     order = Order(
         run=secrets.token_hex(16),
         version=version(),
@@ -67,7 +69,7 @@ def ordered(config: Config, photos: Iterable[Photo], known: Iterable[str]) -> It
         yield order
     finally:
         with suppress(OSError):
-            os.unlink(order.known)
+            (stores.remove if is_url(order.known) else os.unlink)(order.known)
 
 
 def _file_name(out: str) -> str:
@@ -86,10 +88,17 @@ def _one_seen(photos: Iterable[Photo]) -> tuple[str, int] | None:
 
 
 def _write(order: Order, known: Iterable[str]) -> None:
+    data = b"".join([bytes.fromhex(order.run), *sorted(map(bytes.fromhex, known))])
+    if is_url(order.known):
+        stores.write(order.known, data)
+        return
     os.makedirs(order.features, exist_ok=True)
     with atomic_write(Path(order.known)) as file:
-        file.write(bytes.fromhex(order.run))
-        file.writelines(sorted(map(bytes.fromhex, known)))
+        file.write(data)
+
+
+def _read(place: str) -> bytes:
+    return stores.read(place) if is_url(place) else Path(place).read_bytes()
 
 
 class Known(Mapping[str, Record]):
@@ -100,9 +109,10 @@ class Known(Mapping[str, Record]):
     """
 
     def __init__(self, order: Order) -> None:
-        run = b""
-        with suppress(OSError), open(order.known, "rb") as file:
-            run, self._digests = file.read(16), file.read()
+        found = b""
+        with suppress(OSError):
+            found = _read(order.known)
+        run, self._digests = found[:16], memoryview(found)[16:]
         if run.hex() != order.run:
             raise ArchiveError(
                 f"does not see the feature cache {order.features!r}: give FEATURES= a folder that "
@@ -123,7 +133,7 @@ class Known(Mapping[str, Record]):
         return len(self._digests) // _DIGEST
 
     def _digest(self, place: int) -> bytes:
-        return self._digests[_DIGEST * place : _DIGEST * (place + 1)]
+        return bytes(self._digests[_DIGEST * place : _DIGEST * (place + 1)])
 
 
 _KNOWN = Record(

@@ -14,8 +14,8 @@ from PIL import Image
 
 from batch import formats, zipped
 from batch.damage import EXPORT, NEEDS_MEMORY, RAW_KIND, PhotoError, explained
-from batch.scan import Photo
-from batch.urls import UrlPhoto
+from batch.scan import Photo, RemotePhoto
+from batch.stores import entry_of, is_url
 
 MAX_BYTES = 1 << 30  # the file is held in memory while it is decoded
 TRIES, PAUSE = 3, 0.2  # seconds; for network shares that hiccup and files still being copied
@@ -71,10 +71,11 @@ def load(
 def identified(photo: Photo, fetched: bytes | None = None) -> tuple[LoadedPhoto, bytes]:
     """Read a photo whole; give what its bytes alone tell, and the bytes. Raises PhotoError.
 
-    `fetched` are the bytes of a photo by URL, where they are there already.
+    `fetched` are the bytes of a photo that is fetched, where they are there already.
     """
-    if isinstance(photo, UrlPhoto):
-        data, mtime_ns = fetch_bytes(photo) if fetched is None else fetched, 0
+    if isinstance(photo, RemotePhoto):
+        # Of one that has changed since it was listed, the next run sees another time, and looks.
+        data, mtime_ns = photo.fetch() if fetched is None else fetched, photo.mtime_ns
     else:
         data, mtime_ns = _read(photo.location)
     photo_id = hashlib.sha256(data).hexdigest()
@@ -106,8 +107,24 @@ def decoded(found: LoadedPhoto, data: bytes, size: int | None) -> LoadedPhoto:
 
 
 def read_bytes(location: str) -> bytes:
-    """Read a photo's file, or a zip's member. Raises PhotoError, which says what is wrong."""
+    """Read a photo's file, a zip's member or a store's object.
+
+    Raises PhotoError, which says what is wrong.
+    """
+    if is_url(location):
+        from batch.stored_photos import read_object
+
+        return read_object(location)
     return _read(location)[0]
+
+
+def shows_no_change(location: str, size: int, mtime_ns: int) -> bool:
+    """Tell whether a photo has this size and time. Raises OSError where it cannot be asked."""
+    if is_url(location):
+        found = entry_of(location)  # which tells of whole seconds; a listing may be more exact
+        return (found.size, found.mtime_ns // 10**9) == (size, mtime_ns // 10**9)
+    on_disk = os.stat(location)
+    return (on_disk.st_size, on_disk.st_mtime_ns) == (size, mtime_ns)
 
 
 def open_upright(data: bytes, min_size: int) -> Image.Image:
@@ -129,13 +146,6 @@ def squashed(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
     """
     square = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
     return np.array(square, dtype=np.uint8)
-
-
-def fetch_bytes(photo: UrlPhoto) -> bytes:
-    """Fetch a photo. Raises PhotoError, which says what is wrong."""
-    from batch.fetch import fetch  # what it needs is there only where URLs are captioned
-
-    return fetch(photo.relative, photo.limits)
 
 
 def _read(location: str) -> tuple[bytes, int]:

@@ -18,6 +18,7 @@ from batch.results import Previous, Results
 from batch.run_log import tell
 from batch.scan import Photo, scan
 from batch.stopping import Stop, stopping
+from batch.stored_results import keep_safe
 from batch.summary import Summary
 from batch.unchanged import asks_the_same, unchanged_rows
 from batch.urls import Limits, absent_from, url_photos
@@ -83,6 +84,7 @@ def caption_photos(
     for shard in progress(shards, len(plan.todo), "captioning", quiet=config.quiet):
         records = [settle(record) for record in shard.records]
         results.keep(records)
+        keep_safe(config.out)
         new += records
         summary.captioned += shard.captioned
         summary.passed_over += shard.passed_over

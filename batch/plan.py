@@ -8,6 +8,7 @@ from functools import lru_cache
 from operator import attrgetter
 
 from batch.scan import Photo
+from batch.stores import is_url
 from manifests.record import FINAL, LanguageCaption, Record, Status
 
 
@@ -166,6 +167,10 @@ def gone_from(archive: str) -> Callable[[bytes], bool]:
 
     Asking for the path itself would find `img.jpg` for `IMG.JPG` on disks that ignore case.
     """
+    if is_url(archive):
+        from batch.stored_photos import gone_from_store
+
+        return gone_from_store(archive)
 
     @lru_cache(maxsize=64)  # rows come folder by folder
     def names(folder: bytes) -> frozenset[bytes]:

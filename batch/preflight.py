@@ -8,6 +8,7 @@ from batch.config import Config
 from batch.pipeline import plan_run
 from batch.plan import Plan
 from batch.results import Results
+from batch.stores import is_url
 from batch.summary import Summary
 
 CACHE_BYTES = 54_000  # a photo, as benchmarks/throughput.py found with the captioner that ships
@@ -33,11 +34,15 @@ def describe(config: Config) -> str:
         f"not a scene before  {before['not_a_scene']:>10,}",
         f"failed before       {before['failed']:>10,}",
         f"new or changed      {len(plan.todo):>10,}",
-        f"cache now           {size_text(size_of(config.features)):>13}",
+        f"cache now           {_cached(config.features):>13}",
         f"cache to add        {size_text(len(plan.todo) * CACHE_BYTES):>13} at most",
         f"time to expect      {duration(len(plan.todo) / rate):>10} at most ({rate:.0f} photos/s)",
     ]
     return "\n".join(lines + [f"cannot list         {folder}" for folder in summary.unlisted])
+
+
+def _cached(features: str) -> str:
+    return features if is_url(features) else size_text(size_of(features))
 
 
 def _formats(plan: Plan) -> list[str]:

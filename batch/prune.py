@@ -4,7 +4,6 @@ A shard of which some photos are still needed is written anew without the others
 name, before the old one goes: a kill in between leaves both, which harms nothing.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -33,6 +32,8 @@ from batch.shards import (
     shard_bytes,
     write_shard,
 )
+from batch.stores import is_url
+from batch.working_copy import COPIES
 from manifests.durable import leftovers
 from manifests.errors import ManifestError
 from manifests.manifest import read_identities
@@ -56,7 +57,7 @@ class Waste:
 
 def results_folders(named: Iterable[str]) -> list[str]:
     """Give the folders of results whose photos count: those in outputs/, and those named."""
-    found = Path(OUTPUTS).glob("*/") if os.path.isdir(OUTPUTS) else ()
+    found = [*Path(OUTPUTS).glob("*/"), *Path(COPIES).glob("*/results/")]
     folders = dict.fromkeys([*map(str, sorted(found)), *named])
     return [folder for folder in folders if _manifests_in(folder)]
 
@@ -173,6 +174,11 @@ def prune(asked: Asked, tell: Callable[[str], None]) -> str:
     Raises ArchiveError where no manifest tells what is needed, or one cannot be read; LockedError
     where a run is at work on one of them.
     """
+    if is_url(asked.root):
+        raise ArchiveError(
+            f"only caches on this machine are pruned; a rule of its bucket can remove what is old "
+            f"from {asked.root}, and what is missed is made again"
+        )
     folders = results_folders(asked.named)
     if not folders:
         raise ArchiveError(

@@ -22,6 +22,8 @@ from batch.errors import ArchiveError
 from batch.features import SHARD_PHOTOS, pooled_folder
 from batch.lock import locked
 from batch.results import Results
+from batch.stored_results import keep_safe
+from batch.stores import is_there
 from batch.summary import Summary
 from batch.undecided import Standing, reworded, standing
 from manifests.record import Record, Status
@@ -91,7 +93,7 @@ def recaption(
     stage = _open_stage(captioners, features, search)
     with nullcontext() if dry_run else locked(out):
         found = open_captioned(out)
-        if os.path.isdir(found.archive):
+        if is_there(found.archive):
             keep_out_of(found.archive, {"FEATURES": features})
         summary = RecaptionSummary(found.archive, os.path.join(out, "changed.html"), dry=dry_run)
         results = Results(out, found.archive)
@@ -110,7 +112,7 @@ def _open_stage(captioners: Sequence[str], features: str, search: Mapping[str, A
     """Load captioners. Raises ArchiveError where there are no features of their encoder."""
     for folder in captioners:
         place = os.path.join(features, encoder_fingerprint(folder))
-        if not (os.path.isdir(place) or os.path.isdir(pooled_folder(place))):
+        if not (is_there(place) or is_there(pooled_folder(place))):
             raise ArchiveError(_none_cached(place, folder))
     return Stage.load(captioners, features, search)
 
@@ -128,6 +130,7 @@ def _recaption(found: Captioned, results: Results, stage: Stage, summary: Recapt
     with tqdm(total=len(todo), desc="captioning", unit="photo", disable=None) as bar:
         for records, new in _shards(todo, stage):
             results.keep(new)
+            keep_safe(found.out)
             rows |= {record.raw_path: record for record in new}
             summary.captioned += len(new)
             summary.not_cached += len(records) - len(new)  # their features were damaged

@@ -5,7 +5,6 @@ OUT/.damaged/      what was broken of the results
 """
 
 import errno
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from batch.repair_journal import mend_journal, put_aside
 from batch.results import COPY, Results
 from batch.run_note import read_note
 from batch.shards import DAMAGED
+from batch.stores import is_there
 from batch.verify import Place, archive_of, verify
 from manifests.csv_view import csv_sha256, write_csv
 from manifests.durable import atomic_write, copy_file, sha256_file, write_json
@@ -53,7 +53,7 @@ def repair(
             _show_what_people_said(place, tell)
     kinds = {broken.kind for broken in ours}
     if Kind.PART in kinds or not Path(place.out, "captions.parquet").exists():
-        if os.path.isdir(archive):
+        if is_there(archive):
             caption(archive)
         else:
             tell("rows were lost: run make caption again when the photos are at hand")

@@ -22,6 +22,7 @@ from batch.embedded import follow_embedded
 from batch.errors import ArchiveError
 from batch.lock import locked
 from batch.run_note import noting, rate_of, read_note
+from batch.stores import real
 from batch.summary import Summary
 from manifests.attach import adopted, attach, moves, place_of
 from manifests.csv_view import csv_sha256, write_csv
@@ -68,7 +69,7 @@ class Results:
     """The folder that a run writes to, while it holds its lock."""
 
     def __init__(self, out: str, archive: str) -> None:
-        self.archive = os.fsencode(os.path.realpath(archive)).decode("utf-8", "backslashreplace")
+        self.archive = os.fsencode(real(archive)).decode("utf-8", "backslashreplace")
         self.manifest = Path(out, "captions.parquet")
         self.copy = Path(out, COPY)
         self.csv = Path(out, "captions.csv")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from batch.config import captioner_folder, captioner_folders, keep_out_of
 from batch.lock import locked
+from batch.stores import is_there
 from batch.summary import COMPLETE, WITH_FAILURES
 from batch.text import printable
 from batch.whereabouts import captioners_of, found_by, out_of, results_of, results_of_file
@@ -62,7 +63,7 @@ def _group(found: "Captioned", features: str) -> None:
     """Group near-duplicates, as far as the features of an encoder are kept."""
     from batch.similar import update_groups
 
-    if os.path.isdir(found.archive):
+    if is_there(found.archive):
         keep_out_of(found.archive, {"FEATURES": features})
     encoder = _encoder(found, features)
     if encoder:

@@ -13,9 +13,8 @@ from threading import BoundedSemaphore, Lock
 from batch.damage import PhotoError
 from batch.device import cores
 from batch.errors import ArchiveError
-from batch.photos import LoadedPhoto, always, failed, fetch_bytes
-from batch.scan import Photo
-from batch.urls import UrlPhoto
+from batch.photos import LoadedPhoto, always, failed
+from batch.scan import Photo, RemotePhoto
 from batch.worker_process import Lost, Task, WorkerProcess
 
 MOST_WORKERS = 32  # a chunk has no more photos
@@ -38,7 +37,7 @@ def load(
     Raises ArchiveError where no worker can be started.
     """
     try:
-        fetched = fetch_bytes(photo) if isinstance(photo, UrlPhoto) else None
+        fetched = photo.fetch() if isinstance(photo, RemotePhoto) else None
     except PhotoError as error:
         return failed(photo, error)
     task = Task(photo, size, fetched, needs_pixels)

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from batch.errors import ArchiveError
 from batch.formats import extensions
+from batch.stores import is_url
 
 # What cameras, phones, desktops and storage boxes keep beside photos; names with a leading dot
 # (.Trash, .thumbnails, the ._ files of macOS) are left out as well.
@@ -50,6 +51,14 @@ class Photo:
         return (self.size, self.mtime_ns) == (size, mtime_ns)
 
 
+class RemotePhoto(Photo):
+    """A photo that the run itself fetches, and hands to the process that decodes it."""
+
+    def fetch(self) -> bytes:
+        """Fetch its bytes. Raises PhotoError, which says what is wrong."""
+        raise NotImplementedError
+
+
 def log_error(relative: str, error: OSError) -> None:
     """Say which folder could not be listed."""
     logging.getLogger(__name__).warning("cannot list the folder %r: %s", relative, error.strerror)
@@ -68,9 +77,13 @@ def scan(
     with the bare name; an excluded folder is not walked. A folder that cannot be listed is told to
     `on_error` and passed over.
 
-    Raises ArchiveError at once where the root itself cannot be listed.
+    Raises ArchiveError at once where the root itself cannot be listed. It may be a URL of a store.
     """
     top = os.fspath(root)
+    if is_url(top):
+        from batch.stored_photos import scan_store
+
+        return scan_store(top, include, exclude, on_error)
     try:
         with os.scandir(top):
             pass
@@ -80,10 +93,10 @@ def scan(
         raise ArchiveError(f"{top!r} is not a folder: name the folder that holds it") from None
     except OSError as error:
         raise ArchiveError(f"{top!r} cannot be listed: {error.strerror}") from error
-    return _Walk(top, tuple(include), tuple(exclude), on_error).photos()
+    return Walk(top, tuple(include), tuple(exclude), on_error).photos()
 
 
-class _Walk:
+class Walk:
     """One walk of one archive; it holds the listings of the folders that lead to where it is."""
 
     def __init__(
@@ -93,13 +106,24 @@ class _Walk:
         exclude: tuple[str, ...],
         on_error: Callable[[str, OSError], None],
     ) -> None:
-        self.root, self.include, self.exclude, self.on_error = root, include, exclude, on_error
+        self.start(root, include, exclude, on_error)
         self.real_root = os.path.realpath(root)
-        self.endings = extensions()
         found = os.stat(root)
         self.seen = {(found.st_dev, found.st_ino)}  # folders that links may lead to, visited once
 
+    def start(
+        self,
+        root: str,
+        include: tuple[str, ...],
+        exclude: tuple[str, ...],
+        on_error: Callable[[str, OSError], None],
+    ) -> None:
+        """Note what is asked for."""
+        self.root, self.include, self.exclude, self.on_error = root, include, exclude, on_error
+        self.endings = extensions()
+
     def photos(self) -> Iterator[Photo]:
+        """Give the photos, in order."""
         # A stack, not recursion: folders may be nested deeper than Python's calls.
         stack = [("", False, self.listing(""))]
         while stack:
@@ -110,7 +134,7 @@ class _Walk:
                 continue
             name, is_folder, is_link = entry
             relative = f"{folder}/{name}" if folder else name
-            if self.exclude and _matches(relative, self.exclude):
+            if self.is_excluded(relative):
                 continue
             if is_folder:
                 if self.is_new(relative, is_link, by_link):
@@ -166,10 +190,16 @@ class _Walk:
             _matches(path, self.exclude) for path in paths
         )
 
+    def is_excluded(self, relative: str) -> bool:
+        """Tell whether a path is left out, as was asked for."""
+        return bool(self.exclude) and _matches(relative, self.exclude)
+
     def is_photo(self, name: str) -> bool:
+        """Tell a photo's name."""
         return os.path.splitext(name)[1].lower() in self.endings
 
     def photo(self, relative: str) -> Photo:
+        """Give what was found under a photo's name."""
         try:
             found = os.stat(os.path.join(self.root, relative))
         except OSError:  # a link to nowhere, or gone since it was listed: loading will say so

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from batch.config import HOME, Config, named_captioner
 from batch.errors import ArchiveError
 from batch.stopping import LATEST
+from batch.stores import absolute, is_url
 from batch.summary import INTERRUPTED, LOCKED, WITH_FAILURES
 from batch.text import printable
 
@@ -38,7 +39,7 @@ class Nightly:
 
         options: arguments that name no place. Raises ArchiveError for names that no line can hold.
         """
-        archive, out = os.path.abspath(config.archive), os.path.abspath(config.out)
+        archive, out = absolute(config.archive), absolute(config.out)
         captioners = ",".join(map(named_captioner, config.captioners))
         if config.urls is None:
             source = ["--", archive]
@@ -47,7 +48,7 @@ class Nightly:
             source = [f"--urls={archive}"] if config.urls_are_all else named
         places = [
             f"--out={out}",
-            f"--features={os.path.abspath(config.features)}",
+            f"--features={absolute(config.features)}",
             f"--captioner={captioners}",
         ]
         arguments = ["-m", "batch", "caption", "--quiet", *places, *options, *source]
@@ -137,7 +138,7 @@ def _description(archive: str) -> str:
 
 def _mounts(paths: Sequence[str]) -> str:
     """Ask for the disks; a name that is no text cannot be written there."""
-    whole = [path for path in paths if not _ODD.search(path)]
+    whole = [path for path in paths if not (is_url(path) or _ODD.search(path))]
     return f"RequiresMountsFor={' '.join(map(_quoted, whole))}\n" if whole else ""
 
 

@@ -9,12 +9,13 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from batch.stores import is_url, listing
 from manifests.durable import atomic_write
 
 SHAPE = (8, 8, 2048)
@@ -31,9 +32,19 @@ _CACHE = re.compile(f"[0-9a-f]{{16}}({POOLED_ENDING})?")
 
 def caches_in(root: str) -> list[str]:
     """Give the folders of all caches under `root`, of grids and of vectors; no other folders."""
+    if is_url(root):
+        return _stored_caches(root)
     names = sorted(os.listdir(root)) if os.path.isdir(root) else []
     folders = (os.path.join(root, name) for name in names if _CACHE.fullmatch(name))
     return [folder for folder in folders if os.path.isdir(folder)]
+
+
+def _stored_caches(root: str) -> list[str]:
+    try:
+        names = sorted(entry.name for entry in listing(root) if entry.is_folder)
+    except FileNotFoundError:
+        return []
+    return [f"{root}/{name}" for name in names if _CACHE.fullmatch(name)]
 
 
 def encoder_of(folder: str) -> str:
@@ -57,16 +68,21 @@ def encoders_in(root: str) -> list[str]:
 
 
 def photo_ids_in(path: str | Path) -> list[str]:
-    """Read which photos a shard has, in its order.
+    """Read which photos a shard's file has, as `photo_ids_of`; raises OSError, too."""
+    with open(path, "rb") as handle:
+        return photo_ids_of(handle, os.fstat(handle.fileno()).st_size)
+
+
+def photo_ids_of(handle: BinaryIO, size: int) -> list[str]:
+    """Read which photos a shard of `size` bytes has, in its order.
 
     Raises ValueError where it claims more of them than fit: an identity takes 32 bytes at least,
-    however it is packed. Raises Arrow's errors and OSError, too.
+    however it is packed, and Arrow's errors.
     """
-    with open(path, "rb") as handle:
-        file = pq.ParquetFile(handle, page_checksum_verification=True)
-        if file.metadata.num_rows * 32 > os.fstat(handle.fileno()).st_size:
-            raise ValueError(f"{path} claims {file.metadata.num_rows:,} photos")
-        return list(file.read(columns=["photo_id"], use_threads=False)["photo_id"].to_pylist())
+    file = pq.ParquetFile(handle, page_checksum_verification=True)
+    if file.metadata.num_rows * 32 > size:
+        raise ValueError(f"a shard claims {file.metadata.num_rows:,} photos")
+    return list(file.read(columns=["photo_id"], use_threads=False)["photo_id"].to_pylist())
 
 
 def shard_bytes(table: pa.Table) -> bytes:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from batch.damage import PhotoError
-from batch.photos import read_bytes
+from batch.photos import read_bytes, shows_no_change
 from batch.sidecar_places import NoPlaceError
 from manifests.durable import atomic_write, sync_folder
 from manifests.rdf import MAX_BYTES
@@ -36,8 +36,7 @@ def check_same_photo(location: str, record: Record) -> None:
     Size and time tell it; where they differ, its bytes.
     """
     try:
-        found = os.stat(location)
-        if (found.st_size, found.st_mtime_ns) == (record.size, record.mtime_ns):
+        if shows_no_change(location, record.size, record.mtime_ns):
             return
         photo_id = sha256(read_bytes(location)).hexdigest()
     except NotADirectoryError as error:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from batch.captioned import Captioned
 from batch.config import is_within
 from batch.formats import extensions
+from batch.stores import is_url, listing
 from manifests.record import Record
 
 ENDING = ".xmp"
@@ -90,7 +91,7 @@ class Places:
 
 def _pictures(folder: str) -> list[str]:
     try:
-        names = os.listdir(folder)
+        names = [each.name for each in listing(folder)] if is_url(folder) else os.listdir(folder)
     except OSError:
         return []  # what is wrong with it shows when its photos are looked at
     known = extensions() | VIDEOS

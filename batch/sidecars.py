@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batch.captioned import Captioned
-from batch.config import is_within, keep_out_of
+from batch.config import is_within, keep_out_of, refuse_store
 from batch.said import description_of
 from batch.sidecar_files import (
     check_same_photo,
@@ -43,6 +43,8 @@ def export_sidecars(
     photo is noted, and the others go on. Raises ArchiveError where `to` is among the photos or the
     archive is not there.
     """
+    if to is None:
+        refuse_store(found.archive, "give INTO= a folder for the sidecars")
     keep_out_of(found.archive, {} if to is None else {"TO": to})
     work = _Export(Places(found, to), naming, replaces)
     for record in found.there:

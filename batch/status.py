@@ -18,6 +18,8 @@ from batch.plan import Plan
 from batch.results import Previous, Results
 from batch.run_log import LOG_FILE
 from batch.run_note import read_note
+from batch.stored_results import is_written_elsewhere, url_of
+from batch.stores import is_url
 from batch.summary import Ending, Summary
 from batch.urls import read_list
 from manifests.durable import sha256_file
@@ -36,13 +38,13 @@ def describe(out: str, archive: str | None = None, features: str | None = None) 
     """
     if not os.path.isdir(out):
         raise ArchiveError(f"there is no {out!r}: nothing was captioned to there yet")
-    is_running = is_held(out)
+    is_running = is_held(out) or is_written_elsewhere(out)
     results = Results(out, archive or "")
     note = read_note(results.last_run)
     previous = _read(results)
     place = archive or results.photos_folder()
     asked = note.get("asked") or {}
-    yield _line("results", out)
+    yield _line("results", url_of(out))
     yield _line("photos", place or "not known yet")
     yield from _last_run(note, previous, out, is_running=is_running)
     yield from _rows(previous.rows)
@@ -117,7 +119,7 @@ def _rows(rows: Sequence[Record]) -> Iterator[str]:
 
 def _waiting(archive: str, out: str, asked: Mapping[str, Any], previous: Previous) -> str:
     """Count what the next run has to do, by the size and time of each photo: none is opened."""
-    if not os.path.exists(archive):
+    if not (is_url(archive) or os.path.exists(archive)):
         return f"cannot be told: {archive} is not there now"
     config = Config(
         archive,
@@ -170,6 +172,9 @@ def _edited(csv: Path, note: Mapping[str, Any]) -> list[Path]:
 
 def _disk(out: str, features: str) -> Iterator[str]:
     """Say what is taken, and what is left."""
+    if is_url(features):
+        yield _line("disk", f"results {size_text(size_of(out))}; features in {features}")
+        return
     there = os.path.isdir(features)
     cache = f"{size_text(size_of(features))} in {features}" if there else f"no {features}"
     yield _line("disk", f"results {size_text(size_of(out))}; features {cache}")

@@ -1,6 +1,5 @@
 """The photos that captions of others are taken in for: those with rows, and those to load."""
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from batch.plan import Plan, beside_others, carried, gone_from, make_plan, settl
 from batch.results import Previous
 from batch.rows import make_record, taken_over
 from batch.scan import Photo, scan
+from batch.stores import absolute, is_there, real
 from manifests.foreign import Said
 from manifests.path_names import Place
 from manifests.record import Record, Status, languages_of
@@ -42,7 +42,7 @@ class Photos:
     @property
     def roots(self) -> list[str]:
         """The archive's folder, as paths may name it."""
-        return [self.archive, os.path.abspath(self.archive), os.path.realpath(self.archive)]
+        return [self.archive, absolute(self.archive), real(self.archive)]
 
     @property
     def places(self) -> list[Place]:
@@ -69,7 +69,7 @@ class Photos:
 def find_photos(archive: str, previous: Previous) -> Photos:
     """Tell which photos there are; a folder that cannot be reached has those of the manifest."""
     rows = {record.raw_path: record for record in previous.rows}
-    if not os.path.isdir(archive):
+    if not is_there(archive):
         return Photos(archive, rows, previous)
     plan = make_plan(scan(archive), previous.rows, overwrite=False, retry_failed=False)
     to_load = {photo.raw_path: photo for photo in plan.todo if _is_new(photo, plan)}

@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from batch.captioned import Captioned
 from batch.damage import PhotoError
-from batch.encode import THREADS
+from batch.encode import FETCHING, THREADS
 from batch.pages import PICTURE
+from batch.stores import is_url
 from manifests.durable import atomic_write, remove_leftovers
 from manifests.gallery import picture_name
 from manifests.record import Record, Status
@@ -34,7 +35,8 @@ def make_pictures(found: Captioned, photo_ids: Iterable[str], home: Path) -> dic
     copies = _copies(found.records, wanted)
     new = [photo_id for photo_id in copies if not (home / picture_name(photo_id)).exists()]
     problems = dict.fromkeys(wanted - copies.keys(), "has no identity that is known: run again")
-    with Parallel(n_jobs=THREADS, prefer="threads", return_as="generator") as parallel:
+    threads = FETCHING if is_url(found.archive) else THREADS
+    with Parallel(n_jobs=threads, prefer="threads", return_as="generator") as parallel:
         made = parallel(delayed(_make)(found, copies[photo_id], home) for photo_id in new)
         bar = tqdm(made, desc="pictures", unit="photo", total=len(new), disable=None)
         problems |= {photo_id: why for photo_id, why in zip(new, bar, strict=True) if why}

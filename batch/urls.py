@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from batch.errors import ArchiveError
-from batch.scan import Photo, is_chosen
+from batch.scan import Photo, RemotePhoto, is_chosen
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class UrlPhoto(Photo):
+class UrlPhoto(RemotePhoto):
     """A photo on the web: `relative` is its URL as it was written, and its path in the manifest."""
 
     limits: Limits = Limits()
@@ -39,6 +39,12 @@ class UrlPhoto(Photo):
     def is_as_it_was(self, size: int, mtime_ns: int) -> bool:  # noqa: ARG002 - files need them
         """Take what is behind a URL as unchanged: finding out would be fetching it."""
         return True
+
+    def fetch(self) -> bytes:
+        """Fetch what is behind the URL. Raises PhotoError, which says what is wrong."""
+        from batch.fetch import fetch  # what it needs is there only where URLs are captioned
+
+        return fetch(self.relative, self.limits)
 
 
 def url_photos(

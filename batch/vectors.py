@@ -13,6 +13,7 @@ import numpy as np
 
 from batch.encode import batched
 from batch.features import POOLED, SHARD_PHOTOS, FeatureCache, pooled_folder
+from batch.stores import is_there
 
 _ROW = 2 * POOLED[0]  # bytes
 _PAIRS = 2048  # compared at once: 32 MiB
@@ -58,9 +59,9 @@ class VectorCache:
         grids = os.path.join(root, encoder)
         vectors = pooled_folder(grids)
         self._caches: list[FeatureCache] = []
-        if os.path.isdir(grids) or os.path.isdir(vectors):
+        if is_there(grids) or is_there(vectors):
             self._caches.append(FeatureCache(vectors, POOLED))
-        if os.path.isdir(grids):
+        if is_there(grids):
             self._caches.append(FeatureCache(grids))
 
     def __contains__(self, photo_id: object) -> bool:

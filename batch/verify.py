@@ -19,6 +19,7 @@ from batch.lock import is_held
 from batch.results import COPY
 from batch.run_note import read_note
 from batch.shards import caches_in
+from batch.stores import is_there, is_url
 from batch.whereabouts import captioners_of
 from manifests.errors import ManifestError
 from manifests.record import Record
@@ -51,9 +52,12 @@ def verify(place: Place, *, deep: bool = False) -> Findings:
     if not findings.files:
         raise ArchiveError(f"{place.out!r} holds no results; give OUT= the folder of a run")
     found = Captioned(place.out, archive_of(place), records)
-    at_hand = bool(found.archive) and os.path.isdir(found.archive)
+    at_hand = bool(found.archive) and is_there(found.archive)
     originals = originals_of(found) if deep and at_hand else []
     folders = caches_of(found, place)
+    if is_url(place.features):
+        text = "is not looked through here; what is read of it is held against its checksums"
+        findings.notes.append(f"{place.features} {text}")
     with _bar(findings, folders, originals):
         check_captioners(records, place.captioners, findings)
         for folder in folders:
@@ -67,7 +71,12 @@ def verify(place: Place, *, deep: bool = False) -> Findings:
 
 
 def caches_of(found: Captioned, place: Place) -> list[str]:
-    """Give the folders of the caches of the encoders that have seen an archive, or else of all."""
+    """Give the folders of the caches of the encoders that have seen an archive, or else of all.
+
+    None of what is in a store.
+    """
+    if is_url(place.features):
+        return []
     encoders = []
     for captioner in [*place.captioners, *captioners_of(found)]:
         try:

@@ -20,6 +20,7 @@ from batch.damage import EXPORT, NEEDS_MEMORY, PhotoError
 from batch.errors import ArchiveError
 from batch.photos import LoadedPhoto, failed
 from batch.scan import Photo
+from batch.stores import absolute
 from batch.worker import PATIENCE, seconds_for
 
 STARTING_S = 60.0
@@ -64,7 +65,7 @@ class Task:
     @property
     def sent(self) -> tuple[Any, ...]:
         """What a worker is told; its own folder is that of when it was started."""
-        photo = replace(self.photo, root=os.path.abspath(self.photo.root))
+        photo = replace(self.photo, root=absolute(self.photo.root))
         return photo, self.size, self.fetched, DECODING_S
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.batch.archives import Archive, FakeEncoder, StubCaptioner, save_captioner
 from tests.batch.site import Site
+from tests.batch.stores import KEYS, Bucket, served
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -52,6 +53,24 @@ def quick_search():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("models.search.by_xla", lambda: False)
         yield
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """Run a server of S3."""
+    with served() as server:
+        yield server
+    from batch.stores import _opened
+
+    _opened.cache_clear()
+
+
+@pytest.fixture
+def bucket(s3, monkeypatch):
+    """Make a bucket, which the environment tells how to reach."""
+    for name, value in (KEYS | {"AWS_ENDPOINT_URL": s3.address}).items():
+        monkeypatch.setenv(name, value)
+    return Bucket(s3)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,8 @@ import pytest
 from batch.scan import scan
 from manifests.manifest import read_records
 from manifests.sidecar import read_xmp
-from tests.batch.archives import draw, save_captioner, state_of
+from tests.batch.archives import draw, photo, save_captioner, state_of
+from tests.batch.stores import KEYS
 from tests.models.tutorial import Tutorial, said_captions
 from tests.pictures import encoded, grey16, noise, turned, upright
 
@@ -414,6 +415,35 @@ def test_urls_reach_the_rows_and_private_ones_are_refused_unless_allowed(home, t
         assert "Error 3" in make(home, *asked, *options).stderr
         (row,) = read_records(tmp_path / "out" / "captions.parquet")
         assert (row.path, row.status) == ("http://127.0.0.1:9/a.jpg", status)
+
+
+@pytest.mark.parametrize("name", ["DIR", "OUT", "FEATURES"])
+def test_what_object_storage_takes_is_installed_where_a_place_is_there_and_else_not(home, name):
+    paths = {"DIR": "/photos", "OUT": "/out", "FEATURES": "/features"}
+    for place, takes in (("s3://bucket/a b", True), ("file:///a", False), ("/a", False)):
+        found = make(home, "-n", "caption", **paths | {name: place})
+        assert ("requirements-storage.txt" in found.stdout) == takes
+
+
+def test_an_archive_in_a_bucket_is_captioned_whatever_its_name(home, captioner, bucket, tmp_path):
+    (home / ".venv" / ".storage").touch()
+    names = ["a.png", "바다 'it's' $(touch pwned).png"]
+    for number, name in enumerate(names):
+        bucket.put(f"my photos, 2024/{name}", photo(number))
+    asked = [f"DIR={bucket.url}/my photos, 2024/", f"OUT={bucket.url}/results"]
+    found = make(
+        home,
+        "caption",
+        *asked,
+        f"FEATURES={bucket.url}/features",
+        f"CAPTIONER={captioner}",
+        **{each: os.environ[each] for each in (*KEYS, "AWS_ENDPOINT_URL")},
+    )
+    (home / ".venv" / ".storage").unlink()
+    assert found.returncode == 0, found.stderr
+    (tmp_path / "look.parquet").write_bytes(bucket.read("results/captions.parquet"))
+    assert [row.path for row in read_records(tmp_path / "look.parquet")] == names
+    assert not list(home.rglob("pwned"))
 
 
 def test_a_folder_named_like_an_option_is_a_folder(home, captioner):
