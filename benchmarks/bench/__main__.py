@@ -26,6 +26,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from batch.config import CAPTIONER, HOME, captioner_folder
+from batch.errors import ArchiveError
 from batch.scan import scan
 from benchmarks.bench.drawn import SIZES, draw_photos
 from benchmarks.bench.measure import Row, measure, working_folder
@@ -48,8 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not ways:
         sys.exit("--only: no way has such a name; there are\n" + "\n".join(w.key for w in all_ways))
     found = read(options.json)
-    for group in _measured(ways, options):
-        keep(options.json, found, group, all_ways)
+    try:
+        for group in _measured(ways, options):
+            keep(options.json, found, group, all_ways)
+    except ArchiveError as error:
+        sys.exit(str(error))
     draw(found["rows"], str(options.plot))
     _tell(found["rows"], found["aims"])
 
@@ -101,13 +105,13 @@ def _copy(photos: str, folder: Path, number: int) -> None:
     for place, photo in enumerate(islice(found, number)):
         shutil.copyfile(photo.location, folder / f"{place:04}.jpg")
     if not any(folder.iterdir()):
-        sys.exit(f"{photos}: no JPEG files in there; give another folder")
+        raise ArchiveError(f"{photos}: no JPEG files in there; give another folder")
 
 
 def _captioner(captioner: str, folder: Path) -> str:
     """Copy a captioner but for what tells photos without a scene: each gets its caption."""
     if not Path(captioner, CONFIG_FILE).is_file():
-        sys.exit(f"{captioner}: no captioner there")
+        raise ArchiveError(f"{captioner}: no captioner there")
     shutil.copytree(captioner, folder, ignore=shutil.ignore_patterns(SCENE_FILE))
     return str(folder)
 

@@ -60,7 +60,7 @@ def decode(path: str) -> np.ndarray:
 def _predict(captioner: str, backend: str, precision: str) -> Predict:
     if backend == "keras":
         model = keras_model(captioner, bfloat16=precision == "bf16")
-        return lambda batches: iter([model.predict((each for each in batches), verbose=0)])
+        return lambda batches: iter([model.predict(((each,) for each in batches), verbose=0)])
     encoder = onnx(captioner) if backend == "onnx" else ours(captioner, backend, precision)
     return partial(map, encoder.predict_on_batch)
 

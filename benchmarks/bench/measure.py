@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -19,6 +20,7 @@ from benchmarks.bench.way import Task, Way
 from benchmarks.processes import Peak, busy_seconds, cpu_seconds
 
 LIMIT = 600.0  # seconds that a way may take for its start or for a round
+_RAISED = re.compile(r"[A-Za-z_][\w.]*: ")  # the line of a traceback that says what it was
 _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",  # all on the processor
     "HF_HUB_OFFLINE": "1",
@@ -97,15 +99,16 @@ class Running:
         if self.process.wait() == -9:
             return f"killed: it took more than {LIMIT:.0f} s, or too much memory"
         self.said.seek(0)
-        lines = self.said.read().split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "it ended without a word")
+        lines = [line for line in self.said.read().split("\n") if line.strip()]
+        raised = [line for line in lines if _RAISED.match(line)]
+        return [f"it ended without a word: {self.process.returncode}", *lines[-1:], *raised][-1]
 
 
 @contextmanager
 def running(way: Way, task: Task) -> Iterator[Running]:
     """Start a way's process, and end it."""
-    command = [sys.executable, "-m", "benchmarks.bench.way", way.key]
-    command += [task.folder, str(task.number), task.captioner, task.work]
+    command = [sys.executable, "-m", "benchmarks.bench.way"]
+    command += [json.dumps(asdict(each)) for each in (way, task)]
     environment = os.environ | _ENVIRONMENT | dict(way.environment)
     with (
         tempfile.TemporaryFile("w+", errors="replace") as said,

@@ -1,9 +1,10 @@
 """A way to do some of the work, and the process of its own that it is measured in.
 
-    python -m benchmarks.bench.way KEY FOLDER NUMBER CAPTIONER WORK
+    python -m benchmarks.bench.way WAY TASK
 
-makes it ready and does its first photo, which ends its start-up; then, at each line that it reads,
-does the work once. It answers each time with a line of JSON: the photos done and the seconds taken.
+(both as JSON) makes it ready and does its first photo, which ends its start-up; then, at each line
+that it reads, does the work once. It answers with a line of JSON each time: the photos done and the
+seconds taken.
 """
 
 import importlib
@@ -41,7 +42,7 @@ class Way:
 
     group: str
     name: str
-    ready: str  # module:function of benchmarks.bench, called with a Task and `settings`: gives Work
+    ready: str  # module:function, called with a Task and `settings`: gives Work
     photos: str  # which ones: `small`, or `12 megapixels`
     number: int  # of photos a round
     settings: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ class Way:
     def make_ready(self, task: Task) -> Work:
         """Load what it needs and do the first photo or two, in this process."""
         module, name = self.ready.split(":")
-        ready = getattr(importlib.import_module(f"benchmarks.bench.{module}"), name)
+        ready = getattr(importlib.import_module(module), name)
         work: Work = ready(task, *self.settings)
         return work
 
@@ -78,14 +79,11 @@ def _answer(answers: IO[str], found: Mapping[str, object]) -> None:
 
 def main() -> None:
     """Serve one way; what libraries print is kept apart from the answers."""
-    from benchmarks.bench.ways import WAYS
-
-    key, folder, number, captioner, work = sys.argv[1:]
+    way, task = map(json.loads, sys.argv[1:])
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
-        Path(work).mkdir(parents=True, exist_ok=True)
-        [way] = [each for each in WAYS if each.key == key]
-        serve(way, Task(folder, int(number), captioner, work), answers)
+        Path(task["work"]).mkdir(parents=True, exist_ok=True)
+        serve(Way(**way), Task(**task), answers)
 
 
 if __name__ == "__main__":

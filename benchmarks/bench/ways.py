@@ -33,7 +33,7 @@ _PEERS = {
 
 
 def _encoder_ways() -> list[Way]:
-    ready, number = "encoders:in_memory", 32
+    ready, number = "benchmarks.bench.encoders:in_memory", 32
     return [
         *(
             Way(ENCODER, name, ready, _SMALL, number, settings, packages)
@@ -45,18 +45,18 @@ def _encoder_ways() -> list[Way]:
 
 
 def _feature_ways() -> list[Way]:
-    ready = "encoders:with_loading"
+    ready = "benchmarks.bench.encoders:with_loading"
     return [
         *(
             Way(FEATURES, f"Pillow and {name}", ready, _LARGE, 32, settings, packages)
             for name, (settings, packages) in _ENCODERS.items()
         ),
-        Way(FEATURES, OURS, "ours:load_and_encode", _LARGE, 64),
+        Way(FEATURES, OURS, "benchmarks.bench.ours:load_and_encode", _LARGE, 64),
     ]
 
 
 def _caption_ways(group: str, photos: str, number: int) -> list[Way]:
-    ready = "ours:caption_photos"
+    ready, command = "benchmarks.bench.ours:caption_photos", "benchmarks.bench.ours:command"
     return [
         Way(group, OURS, ready, photos, number),
         Way(group, "ours, f32", ready, photos, number, environment=_F32),
@@ -64,12 +64,12 @@ def _caption_ways(group: str, photos: str, number: int) -> list[Way]:
             group, "ours by OpenVINO", ready, photos, number, (), _OPENVINO,
             environment=_BY_OPENVINO,
         ),
-        Way(group, "ours, the whole command and its start", "ours:command", photos, number),
+        Way(group, "ours, the whole command and its start", command, photos, number),
     ]  # fmt: skip
 
 
 def _peer_ways() -> list[Way]:
-    ready = "peers:caption_photos"
+    ready = "benchmarks.bench.peers:caption_photos"
     return [
         Way(CAPTIONS_SMALL, name, ready, _SMALL, 4, settings, _TORCH)
         for name, settings in _PEERS.items()
@@ -77,7 +77,7 @@ def _peer_ways() -> list[Way]:
 
 
 def _tutorial(group: str, photos: str) -> Way:
-    return Way(group, "the tutorial's way", "tutorial:caption_photos", photos, 16)
+    return Way(group, "the tutorial's way", "benchmarks.bench.tutorial:caption_photos", photos, 16)
 
 
 WAYS: tuple[Way, ...] = (
@@ -88,13 +88,20 @@ WAYS: tuple[Way, ...] = (
     _tutorial(CAPTIONS_SMALL, _SMALL),
     *_peer_ways(),
     *_caption_ways(CAPTIONS_SMALL, _SMALL, 256),
-    Way(STAGES, "scan", "ours:find", _SMALL, 256),
-    Way(STAGES, "load, 224x224", "ours:load", _SMALL, 256),
-    Way(STAGES, "load, 12 megapixels", "ours:load", _LARGE, 64),
-    Way(STAGES, "encode", "encoders:in_memory", _SMALL, 32, ("tensorflow", "default")),
-    Way(STAGES, "caption from the cache", "ours:caption_from_cache", _SMALL, 256),
-    Way(STAGES, "keep in the cache", "ours:keep", _SMALL, 256),
-    Way(STAGES, "write the manifest", "ours:write", _SMALL, 1),
+    Way(STAGES, "scan", "benchmarks.bench.ours:find", _SMALL, 256),
+    Way(STAGES, "load, 224x224", "benchmarks.bench.ours:load", _SMALL, 256),
+    Way(STAGES, "load, 12 megapixels", "benchmarks.bench.ours:load", _LARGE, 64),
+    Way(
+        STAGES,
+        "encode",
+        "benchmarks.bench.encoders:in_memory",
+        _SMALL,
+        32,
+        ("tensorflow", "default"),
+    ),
+    Way(STAGES, "caption from the cache", "benchmarks.bench.ours:caption_from_cache", _SMALL, 256),
+    Way(STAGES, "keep in the cache", "benchmarks.bench.ours:keep", _SMALL, 256),
+    Way(STAGES, "write the manifest", "benchmarks.bench.ours:write", _SMALL, 1),
 )
 
 
