@@ -4,6 +4,7 @@ A gradient for the light, shapes for the things, clouds in octaves for what they
 (each half as fine and weaker: Perlin 1985, "An image synthesizer"), and the grain of a sensor.
 """
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def picture(size: Size, seed: int) -> Image.Image:
     colours = random.integers(30, 226, (3, 2, 3), dtype=np.uint8)
     image = Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC)
     _draw_shapes(image, random)
-    texture = _texture(size, random)
+    texture = np.roll(_texture(size), random.integers(0, size), axis=(1, 0))
     values = np.asarray(image).astype(np.int16) + texture[..., None]
     return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
@@ -56,8 +57,10 @@ def _draw_shapes(image: Image.Image, random: np.random.Generator) -> None:
             draw.polygon([tuple(corner) for corner in corners.tolist()], fill=colour)
 
 
-def _texture(size: Size, random: np.random.Generator) -> np.ndarray:
-    """Give what is added to each pixel, int16 (height, width)."""
+@cache
+def _texture(size: Size) -> np.ndarray:
+    """Give what is added to each pixel, int16 (height, width); photos have it in other places."""
+    random = np.random.default_rng(size)
     texture = _GRAIN * random.standard_normal(size[::-1], np.float32)
     for cells, strength in _OCTAVES.items():
         if cells < size[0]:

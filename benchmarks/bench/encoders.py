@@ -122,7 +122,7 @@ def ours(captioner: str, backend: str, precision: str) -> Any:
 
 def onnx(captioner: str) -> Any:
     """Load the encoder as an ONNX model, in float32."""
-    from benchmarks.onnx_encoder import OnnxEncoder
+    from benchmarks.bench.onnx_encoder import OnnxEncoder
     from models.encoder import read_encoder_weights
     from models.inference import Weights
 
