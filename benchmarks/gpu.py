@@ -8,7 +8,7 @@ and batch: photos a second of the encoder and of the decoder (beam 4) on the dev
 both as a run has them, the pixels going to the device, features and captions coming back; the share
 of the limit, which is what a large product of matrices reaches there and then; and photos a second
 that this machine's cores load, of 12 megapixels and small ones: the least of these is the next
-bottleneck. Without a GPU it measures the processor, of which such a product may not take all. Prints
+bottleneck. Without a GPU it measures the processor, which such a product may not keep busy. Prints
 JSON.
 """
 

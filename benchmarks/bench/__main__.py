@@ -31,7 +31,7 @@ from batch.scan import scan
 from benchmarks.bench.drawn import SIZES, draw_photos
 from benchmarks.bench.measure import Row, measure, working_folder
 from benchmarks.bench.plot import draw
-from benchmarks.bench.results import keep, read, tables
+from benchmarks.bench.results import Found, keep, read, tables
 from benchmarks.bench.way import Task, Way
 from benchmarks.bench.ways import WAYS, ways_for_own_photos
 from models.fingerprints import CONFIG_FILE, SCENE_FILE
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ArchiveError as error:
         sys.exit(str(error))
     draw(found["rows"], str(options.plot))
-    _tell(found["rows"], found["aims"])
+    _tell(found)
 
 
 def _measured(ways: Sequence[Way], options: argparse.Namespace) -> Iterator[dict[Way, Row]]:
@@ -120,11 +120,12 @@ def _is_asked(way: Way, only: Sequence[str]) -> bool:
     return not only or any(name in way.key for name in only)
 
 
-def _tell(rows: Sequence[Row], aims: Sequence[str]) -> None:
-    for table in tables(rows):
+def _tell(found: Found) -> None:
+    for table in tables(found["rows"]):
         print(f"\n{table.caption}\n\n{table.as_markdown()}")
-    failed = [f"{row['group']}: {row['name']}: {row['error']}" for row in rows if "error" in row]
-    for line in [*aims, *failed]:
+    failed = [row for row in found["rows"] if "error" in row]
+    told = [f"{row['group']}: {row['name']}: {row['error']}" for row in failed]
+    for line in filter(None, [*found["aims"], found["whole"], *told]):
         print(f"\n{line}")
 
 

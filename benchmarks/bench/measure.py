@@ -74,7 +74,9 @@ class Running:
             "photos": int(rounds[0]["photos"]),
             "rounds": len(rounds),
             "photos/s": _short(median(each["photos"] / each["seconds"] for each in rounds)),
-            "CPU ms": _short(median(1000 * each["cpu"] / each["photos"] for each in rounds)),
+            "CPU ms a photo": _short(
+                median(1000 * each["cpu"] / each["photos"] for each in rounds)
+            ),
             "peak MiB": round(self.peak.bytes / 2**20),
             "start s": round(self.startup, 1),
             "others": round(median(each["others"] for each in rounds), 2),

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 _TITLES = {
     "photos/s": "photos a second",
-    "CPU ms": "the processor's time a photo",
-    "peak MiB": "most memory",
+    "CPU ms a photo": "milliseconds of CPU a photo",
+    "peak MiB": "MiB of memory at most",
 }
+_TICKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 5)]
 # Told apart by those who see fewer colours too: Okabe and Ito, "Color universal design", 2008.
 _OURS, _OTHERS = "#0072b2", "#d55e00"
-_LINE, _HEAD = 0.26, 0.75  # inches: a bar's, a group's beside its bars
+_LINE, _HEAD = 0.26, 0.95  # inches: a bar's, a group's beside its bars
 
 
 def draw(rows: Sequence[Row], path: str) -> None:
@@ -33,11 +34,12 @@ def draw(rows: Sequence[Row], path: str) -> None:
     figure = new_figure(13, sum(heights))
     grid = figure.subplots(len(groups), len(FIGURES), squeeze=False, height_ratios=heights)
     for line, (name, group) in zip(grid, groups.items(), strict=True):
-        line[0].set_title(name, loc="left", fontweight="bold", fontsize=10)
+        line[0].set_title(f"{name}\n", loc="left", fontweight="bold", fontsize=10)
         for axes, kind in zip(line, FIGURES, strict=True):
             _draw_bars(axes, group, kind, named=axes is line[0])
-    for axes, kind in zip(grid[-1], FIGURES, strict=True):
-        axes.set_xlabel(f"{_TITLES[kind]}: times ours")
+            axes.set_title(_TITLES[kind], loc="right", fontsize=9)
+    for axes in grid[-1]:
+        axes.set_xlabel("times ours")
     save(figure, path)
 
 
@@ -47,12 +49,15 @@ def _draw_bars(axes: "Axes", group: Sequence[Row], kind: str, *, named: bool) ->
     colors = [_OURS if row["name"].startswith(OURS) else _OTHERS for row in group]
     axes.barh(places, [ratio - 1 for ratio in ratios], left=1, color=colors, height=0.7)
     axes.set_xscale("log")
-    axes.set_xlim(min(*ratios, 1) / 4, max(*ratios, 1) * 4)
+    least, most = min(*ratios, 1) / 3, max(*ratios, 1) * 3
+    axes.set_xticks([tick for tick in _TICKS if least < tick < most])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(least, most)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_yticks(places, [row["name"] for row in group] if named else [""] * len(group))
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.tick_params(axis="x", which="minor", labelbottom=False)
+    axes.tick_params(axis="x", labelsize=7)
     for place, row, ratio in zip(places, group, ratios, strict=True):
         side = "right" if ratio < 1 else "left"
         axes.annotate(f" {row[kind]:,g} ", (ratio, place), ha=side, va="center", fontsize=8)

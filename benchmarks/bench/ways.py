@@ -51,7 +51,7 @@ def _feature_ways() -> list[Way]:
             Way(FEATURES, f"Pillow and {name}", ready, _LARGE, 32, settings, packages)
             for name, (settings, packages) in _ENCODERS.items()
         ),
-        Way(FEATURES, OURS, "benchmarks.bench.ours:load_and_encode", _LARGE, 64),
+        Way(FEATURES, OURS, "benchmarks.bench.ours:load_and_encode", _LARGE, 96),
     ]
 
 
@@ -84,13 +84,13 @@ WAYS: tuple[Way, ...] = (
     *_encoder_ways(),
     *_feature_ways(),
     _tutorial(CAPTIONS_LARGE, _LARGE),
-    *_caption_ways(CAPTIONS_LARGE, _LARGE, 64),
+    *_caption_ways(CAPTIONS_LARGE, _LARGE, 96),
     _tutorial(CAPTIONS_SMALL, _SMALL),
     *_peer_ways(),
     *_caption_ways(CAPTIONS_SMALL, _SMALL, 256),
     Way(STAGES, "scan", "benchmarks.bench.ours:find", _SMALL, 256),
     Way(STAGES, "load, 224x224", "benchmarks.bench.ours:load", _SMALL, 256),
-    Way(STAGES, "load, 12 megapixels", "benchmarks.bench.ours:load", _LARGE, 64),
+    Way(STAGES, "load, 12 megapixels", "benchmarks.bench.ours:load", _LARGE, 96),
     Way(
         STAGES,
         "encode",

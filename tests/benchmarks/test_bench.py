@@ -50,7 +50,7 @@ def test_ways_take_turns_and_one_that_fails_has_a_row_that_tells_why(rows_of):
 @pytest.mark.parametrize("ready", ["ready", "ready_in_a_child"])
 def test_time_and_memory_are_those_of_a_way_and_of_what_it_starts(rows_of, ready):
     rows, _ = rows_of("quick", "busy", "large", ready=ready, rounds=1)
-    extra = rows["busy"]["CPU ms"] - rows["quick"]["CPU ms"]
+    extra = rows["busy"]["CPU ms a photo"] - rows["quick"]["CPU ms a photo"]
     assert 1000 * 0.5 / 3 * 0.7 < extra < 1000 * 0.5 / 3 * 2
     assert rows["busy"]["photos/s"] <= 6
     more = rows["large"]["peak MiB"] - rows["quick"]["peak MiB"]
@@ -64,7 +64,7 @@ def test_what_is_not_installed_is_told(rows_of):
 
 
 def row(name, rate, group=CAPTIONS_LARGE):
-    figures = {"photos/s": rate, "CPU ms": 1000 / rate, "peak MiB": 100, "start s": 1.0}
+    figures = {"photos/s": rate, "CPU ms a photo": 1000 / rate, "peak MiB": 100, "start s": 1.0}
     return {"group": group, "name": name, **figures}
 
 
@@ -79,7 +79,7 @@ def test_what_is_measured_later_takes_the_place_of_the_same_ways_alone(tmp_path)
     keep(path, read(path), {way(OURS): row(OURS, 40.0)}, WAYS)
     rows = read(path)["rows"]
     assert [(each["name"], each["photos/s"]) for each in rows] == [(tutorial, 2.0), (OURS, 40.0)]
-    assert rows[0]["to ours"] == {"photos/s": 0.05, "CPU ms": 20.0, "peak MiB": 1.0}
+    assert rows[0]["to ours"] == {"photos/s": 0.05, "CPU ms a photo": 20.0, "peak MiB": 1.0}
     assert aims(rows) == [
         f"{CAPTIONS_LARGE}: ours does 20 times the photos of {tutorial} (aim: 10)"
     ]
