@@ -31,7 +31,7 @@ from batch.scan import scan
 from benchmarks.bench.drawn import SIZES, draw_photos
 from benchmarks.bench.measure import Row, measure, working_folder
 from benchmarks.bench.plot import draw
-from benchmarks.bench.results import Found, keep, read, tables
+from benchmarks.bench.results import Found, disturbed, keep, read, tables
 from benchmarks.bench.way import Task, Way
 from benchmarks.bench.ways import WAYS, ways_for_own_photos
 from models.fingerprints import CONFIG_FILE, SCENE_FILE
@@ -125,7 +125,7 @@ def _tell(found: Found) -> None:
         print(f"\n{table.caption}\n\n{table.as_markdown()}")
     failed = [row for row in found["rows"] if "error" in row]
     told = [f"{row['group']}: {row['name']}: {row['error']}" for row in failed]
-    for line in filter(None, [*found["aims"], found["whole"], *told]):
+    for line in filter(None, [*found["aims"], found["whole"], disturbed(found["rows"]), *told]):
         print(f"\n{line}")
 
 

@@ -26,6 +26,7 @@ AIMS = (
 )
 """How many times the photos a second of a way ours is to do at least."""
 
+_QUIET = 0.25  # cores: less of them disturbs nothing
 _NOT_OF_SMALL = "load, 12 megapixels"  # a stage that small photos do not go through
 
 Found = dict[str, Any]
@@ -100,6 +101,13 @@ def tables(rows: Sequence[Row]) -> list[Table]:
         for group in groups
         if (found := [_cells(row) for row in sound if row["group"] == group])
     ]
+
+
+def disturbed(rows: Iterable[Row]) -> str:
+    """Warn where other programs kept the processor busy meanwhile."""
+    most = max((row.get("others", 0.0) for row in rows), default=0.0)
+    busy = f"other programs kept {most:g} cores busy meanwhile: measure again when they rest"
+    return busy if most > _QUIET else ""
 
 
 def _cells(row: Row) -> list[str]:

@@ -9,9 +9,16 @@ from PIL import Image
 from benchmarks.bench.__main__ import main
 from benchmarks.bench.drawn import SIZES, draw_photos, picture
 from benchmarks.bench.measure import measure
-from benchmarks.bench.results import aims, keep, read, tables
+from benchmarks.bench.results import aims, disturbed, keep, read, tables, whole
 from benchmarks.bench.way import Task, Way
-from benchmarks.bench.ways import CAPTIONS_LARGE, OURS, WAYS, ways_for_own_photos
+from benchmarks.bench.ways import (
+    CAPTIONS_LARGE,
+    CAPTIONS_SMALL,
+    OURS,
+    STAGES,
+    WAYS,
+    ways_for_own_photos,
+)
 from tests.benchmarks import stand_ins
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what it reads is in /proc")
@@ -94,6 +101,20 @@ def test_figures_of_another_machine_are_not_mixed_with_those_of_this_one(tmp_pat
     found["machine"]["cores"] = 999
     path.write_text(json.dumps(found))
     assert read(path)["rows"] == []
+
+
+def test_a_busy_machine_is_told_of():
+    assert "1.5 cores" in disturbed([row(OURS, 1.0) | {"others": each} for each in (0.1, 1.5)])
+    assert not disturbed([row(OURS, 1.0) | {"others": 0.1}, {"error": "no"}])
+
+
+def test_the_whole_is_compared_with_its_stages_where_all_are_known():
+    stages = [each for each in WAYS if each.group == STAGES]
+    rows = [row(each.name, 100.0, STAGES) for each in stages]
+    assert whole(rows) == ""
+    rows.append(row(OURS, 10.0, CAPTIONS_SMALL))
+    told = "ours takes 100 ms of CPU a photo, its stages 60"
+    assert whole(rows) == f"{CAPTIONS_SMALL}: {told}"
 
 
 def test_a_way_without_figures_stays_out_of_the_tables(tmp_path):
