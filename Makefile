@@ -195,6 +195,10 @@ openvino: .venv/.openvino ## install OpenVINO, for ENCODER_BACKEND=openvino
 .PHONY: cluster
 cluster: .venv/.cluster ## install Dask, for SCHEDULER= and WORKERS= and on each machine of a cluster
 
+.PHONY: bench
+bench: .venv/.bench ## measure this program beside others, on photos drawn by code, or on DIR=; about a quarter of an hour
+	@PYTHONPATH=.venv/bench .venv/bin/python -m benchmarks.bench $${DIR:+--photos="$$DIR"}
+
 .PHONY: test
 test: .venv/.dev ## run every check and test
 	.venv/bin/ruff check .
@@ -289,6 +293,12 @@ check-train: check-corpus
 # Without what its lock leaves out: its telemetry.
 .venv/.openvino: .venv/.installed locks/requirements-openvino.txt
 	$(PIP) --no-deps -r locks/requirements-openvino.txt
+	@touch $@
+
+# Apart from what captions: only `make bench` sees it.
+.venv/.bench: .venv/.installed locks/requirements-bench.txt
+	rm -rf .venv/bench
+	$(PIP) --no-deps --target .venv/bench -r locks/requirements-bench.txt
 	@touch $@
 
 .venv/.korean: .venv/.train locks/requirements-korean.txt

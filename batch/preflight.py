@@ -11,7 +11,7 @@ from batch.results import Results
 from batch.stores import is_url
 from batch.summary import Summary
 
-CACHE_BYTES = 54_000  # a photo, as benchmarks/throughput.py found with the captioner that ships
+CACHE_BYTES = 54_000  # a photo, as benchmarks/cache_size.py finds with the captioner that ships
 PHOTOS_PER_SECOND = 30.0  # two cores with bfloat16; the last run's own rate is better, where known
 
 

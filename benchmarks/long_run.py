@@ -10,7 +10,6 @@ import argparse
 import os
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -19,6 +18,7 @@ from batch.__main__ import main as program
 from batch.features import SHARD_PHOTOS
 from batch.quiet import quiet
 from batch.tables import Table
+from benchmarks.processes import resident
 from tests.batch.archives import save_captioner
 from tests.batch.world import stand_in
 from tests.pictures import encoded, noise
@@ -58,7 +58,7 @@ def _first_run(asked: list[str], out: Path, photos: int) -> Table:
     pid = _forked(asked)
     rows, tenth, memory = [], 1, 0
     while _is_running(pid):
-        memory = max(memory, _resident(pid))
+        memory = max(memory, resident(pid))
         if _kept(out) >= photos * tenth // 10 > 0:
             rows.append(_row(f"{photos * tenth // 10:,} photos", memory, start))
             tenth, memory = tenth + 1, 0
@@ -71,7 +71,7 @@ def _second_run(asked: list[str], root: Path) -> Table:
     start, memory = time.monotonic(), 0
     pid = _forked(asked)
     while _is_running(pid):
-        memory = max(memory, _resident(pid))
+        memory = max(memory, resident(pid))
         time.sleep(0.05)
     rows = [_row("a run with nothing new", memory, start)]
     start = time.monotonic()
@@ -99,22 +99,6 @@ def _forked(asked: list[str]) -> int:
 
 def _is_running(pid: int) -> bool:
     return os.waitpid(pid, os.WNOHANG) == (0, 0)
-
-
-def _resident(pid: int) -> int:
-    """Give a process' memory in bytes, and that of the processes it has started."""
-    pages = 0
-    for each in (str(pid), *_children(pid)):
-        with suppress(OSError):  # it has ended
-            pages += int(Path(f"/proc/{each}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _children(pid: int) -> list[str]:
-    with suppress(OSError):
-        tasks = Path(f"/proc/{pid}/task").iterdir()
-        return [each for task in tasks for each in (task / "children").read_text().split()]
-    return []
 
 
 def _kept(out: Path) -> int:

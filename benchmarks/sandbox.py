@@ -11,6 +11,7 @@ second mean little where something else runs meanwhile.
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -18,48 +19,28 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
-import numpy as np
-from PIL import Image
-
 from batch import photos, sandbox
 from batch.config import CAPTIONER, captioner_folder
 from batch.encode import Encode, load_and_encode, load_chunks
 from batch.quiet import start_tensorflow
 from batch.scan import Photo, scan
+from benchmarks.bench.drawn import SIZES, draw_photos
+from benchmarks.processes import cpu_seconds
 
 Load = Callable[..., photos.LoadedPhoto]
-SIZES = {"small": ((224, 224), 600), "12 megapixels": ((4000, 3000), 60)}
-
-
-def draw(folder: Path, size: tuple[int, int], number: int) -> None:
-    """Save photos that are as hard to decode as those of a camera: clouds with some noise."""
-    random = np.random.default_rng(5)
-    folder.mkdir()
-    for each in range(number):
-        clouds = Image.fromarray(random.integers(0, 256, (24, 32, 3), dtype=np.uint8))
-        values = np.asarray(clouds.resize(size, Image.Resampling.BICUBIC), np.int16)
-        noise = random.integers(-8, 9, values.shape, dtype=np.int16)
-        picture = Image.fromarray((values + noise).clip(0, 255).astype(np.uint8))
-        picture.save(folder / f"{each:04}.jpg", quality=88)
-
-
-def cpu_seconds() -> float:
-    """Give the processor's seconds of this process and of its workers."""
-    pids = [worker.process.pid for worker in sandbox._idle]
-    clocks = [(~pid << 3) | 2 for pid in pids]  # clock_getcpuclockid(3) of another process
-    return time.process_time() + sum(time.clock_gettime(clock) for clock in clocks)
+NUMBERS = {"small": 600, "12 megapixels": 60}
 
 
 def load_all(folder: Path, load: Load, encode: Encode | None) -> tuple[float, float]:
     """Load a folder, and encode it where there is an encoder; seconds, and the processor's."""
     with patch("batch.encode.load", load):
-        start, cpu_start = time.perf_counter(), cpu_seconds()
+        start, cpu_start = time.perf_counter(), cpu_seconds(os.getpid())
         if encode is None:
             chunks = load_chunks(scan(folder), ())
         else:
             chunks = (chunk for chunk, _ in load_and_encode(scan(folder), (), encode))
         loaded = [photo for chunk in chunks for photo in chunk]
-        took, cpu = time.perf_counter() - start, cpu_seconds() - cpu_start
+        took, cpu = time.perf_counter() - start, cpu_seconds(os.getpid()) - cpu_start
     if any(photo.status != "ok" for photo in loaded):
         raise SystemExit(f"a photo in {folder} was not loaded")
     return took / len(loaded), cpu / len(loaded)
@@ -97,9 +78,9 @@ def first_photo(folder: Path) -> float:
 
 def folders(work: Path, limit: int | None) -> Iterator[tuple[str, Path]]:
     """Draw the photos."""
-    for name, (size, number) in SIZES.items():
+    for name, number in NUMBERS.items():
         folder = work / name
-        draw(folder, size, min(number, limit or number))
+        draw_photos(folder, SIZES[name], min(number, limit or number))
         yield name, folder
 
 

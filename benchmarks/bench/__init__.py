@@ -1,0 +1,1 @@
+"""Ways to caption photos, side by side: `make bench`."""
