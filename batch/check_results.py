@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from batch.captioned import with_languages
 from batch.findings import Findings, Kind
-from batch.results import COPY
+from batch.written import COPY
 from manifests.attach import attach
 from manifests.corrections import read_corrections
 from manifests.csv_view import csv_sha256

@@ -23,7 +23,6 @@ from batch.check_captioners import captioners_here
 from batch.config import OUTPUTS
 from batch.errors import ArchiveError
 from batch.lock import locked
-from batch.results import COPY
 from batch.shards import (
     ALONE,
     DAMAGED,
@@ -33,6 +32,7 @@ from batch.shards import (
     shard_bytes,
     write_shard,
 )
+from batch.written import COPY
 from manifests.durable import leftovers
 from manifests.errors import ManifestError
 from manifests.manifest import read_identities

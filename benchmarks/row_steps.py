@@ -9,7 +9,6 @@ most that the process has held. Captions are made by code: what is measured is w
 import csv
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,11 +43,11 @@ from manifests.record import Record, Status
 
 A_FOLDER: Final = 1_000  # photos
 EDITS: Final = 1_000
-_WORDS: Final = (
-    "dog brown white black small large two three children woman man people runs sits stands jumps "
-    "plays grass beach water street snow field ball bench bicycle camera mountain red blue green "
-    "shirt hat rock tree wall through over beside holding wearing looking smiling crowd group"
-).split()
+_WORDS: Final = """
+    dog brown white black small large two three children woman man people runs sits stands jumps
+    plays grass beach water street snow field ball bench bicycle camera mountain red blue green
+    shirt hat rock tree wall through over beside holding wearing looking smiling crowd group
+""".split()  # noqa: SIM905 - a list of them would be a line each
 
 
 class Home:
@@ -109,7 +108,9 @@ class _Stage:
     """A stage that makes its captions up, and needs no network."""
 
     def caption_shards(
-        self, photos: Sequence[Photo], known: Mapping[str, Record]
+        self,
+        photos: Sequence[Photo],
+        known: Mapping[str, Record],  # noqa: ARG002 - as of a stage
     ) -> Iterator[SimpleNamespace]:
         left = iter(photos)
         while some := [*islice(left, SHARD_PHOTOS)]:
@@ -119,7 +120,7 @@ class _Stage:
 
 def caption(home: Home, **changes: Any) -> None:
     """Run, with captions that are made up."""
-    batch.pipeline.load_stage = lambda config: _Stage()  # type: ignore[assignment,return-value]
+    batch.pipeline.load_stage = lambda _: _Stage()  # type: ignore[assignment,return-value]
     run(home.config(quiet=True, **changes))
 
 
@@ -163,7 +164,6 @@ def _merge(home: Home) -> Callable[[], object]:
 def _gallery(home: Home) -> None:
     found = open_captioned(str(home.out))
     row_files(list(cards_of(found, sheet_rows(found), {})))
-
 
 
 STEPS: Final[dict[str, Callable[[Home], Callable[[], object]]]] = {

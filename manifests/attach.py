@@ -6,7 +6,7 @@ changed is offered what was said of it before. An offer is never a person's word
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from operator import attrgetter
 
@@ -23,6 +23,10 @@ def place_of(record: Record) -> Place:
 def attach(records: Iterable[Record], reviews: Reviews) -> list[Record]:
     """Give the rows with their reviews and offers, whatever they had before."""
     rows = list(records)
+    if not (reviews.decided or reviews.offered) and not any(
+        record.reviews or record.offers for record in rows
+    ):
+        return rows
     standing = _Standing(reviews, {record.photo_id for record in rows})
     return [_attached(record, reviews, standing) for record in rows]
 
@@ -85,7 +89,7 @@ def _says(review: Review) -> bool:
 
 
 def moves(
-    records: Sequence[Record], reviews: Reviews, committed: Mapping[bytes, str | None]
+    records: Iterable[Record], reviews: Reviews, committed: Mapping[bytes, Record]
 ) -> Iterator[Moved]:
     """Tell which reviews go on at another place, since their photo does.
 
@@ -93,11 +97,17 @@ def moves(
     nothing was said. Where other bytes have taken the old place (two files have swapped names, or
     one was edited), only a photo that has arrived since goes with its review: a copy that was there
     all along does not. What was said of a file that could not be read goes on with the photo that
-    it turns out to be. `committed` tells which photo the last manifest had at a path.
+    it turns out to be. `committed` are the rows of the last manifest, by raw path.
     """
-    rows = {record.raw_path: record for record in records}
+    spoken_of = {place.raw_path for place in reviews.decided}
+    photo_ids = {place.photo_id for place in reviews.decided}
+    rows: dict[bytes, Record] = {}
     free: dict[str, list[Record]] = defaultdict(list)
     for record in records:
+        if record.raw_path in spoken_of:
+            rows[record.raw_path] = record
+        elif record.photo_id not in photo_ids:
+            continue  # nobody has spoken of it
         if record.photo_id and not reviews.decided.get(place_of(record)):
             free[record.photo_id].append(record)
     for place in sorted(filter(reviews.decided.get, reviews.decided)):
@@ -121,8 +131,9 @@ def _may_pass(record: Record) -> bool:
     return record.failed and record.status not in FINAL
 
 
-def _was_there(record: Record, committed: Mapping[bytes, str | None]) -> bool:
-    return committed.get(record.raw_path) == record.photo_id
+def _was_there(record: Record, committed: Mapping[bytes, Record]) -> bool:
+    before = committed.get(record.raw_path)
+    return before is not None and before.photo_id == record.photo_id
 
 
 def adopted(records: Iterable[Record], reviews: Reviews) -> Iterator[Said]:

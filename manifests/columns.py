@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import accumulate
 from operator import attrgetter
 from typing import Any, Final
 
@@ -12,6 +13,10 @@ from manifests.review import Offer, Review, ReviewStatus
 from manifests.schema import REVIEWS, SCHEMA, has_reviews, language_columns, languages_in
 
 _INT64: Final = (-(2**63), 2**63 - 1)
+_ALIKE: Final = frozenset(
+    {"status", "captioner", "decode", "width", "height", "format", "frames", "error"}
+)
+"""Columns in which few values differ from one row to the next."""
 
 
 def batch_of(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
@@ -29,22 +34,41 @@ def records_of(batch: pa.RecordBatch) -> Iterator[Record]:
     """Return the rows of a batch; raises ValueError where one is not as a record must be."""
     batch.validate(full=True)
     names = [name for name in SCHEMA.names if name not in REVIEWS.names]
-    columns = {name: batch.column(name).to_pylist() for name in names}
-    columns["status"] = map(Status, columns["status"])
-    columns["alternatives"] = map(tuple, columns["alternatives"])
+    columns = (_values(name, batch.column(name)) for name in names)
     reviewed = _reviews_of(batch) if has_reviews(batch.schema) else ()
-    return map(Record, *columns.values(), _languages_of(batch), *reviewed)
+    return map(Record, *columns, _languages_of(batch), *reviewed)
+
+
+def _values(name: str, column: pa.Array) -> Iterable[Any]:
+    if name == "alternatives":
+        return _rows_of(column, column.flatten().to_pylist())
+    if name in _ALIKE:
+        made = Status if name == "status" else None
+        return _shared(column, made)
+    return column.to_pylist()
+
+
+def _shared(column: pa.Array, made: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+    """Give the values of a column in which few differ: equal ones are one object in memory."""
+    coded = column.dictionary_encode()
+    values = coded.dictionary.to_pylist()
+    values = [*(map(made, values) if made else values), None]
+    return map(values.__getitem__, coded.indices.fill_null(-1).to_numpy().tolist())
+
+
+def _rows_of(column: pa.Array, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Give the values of all lists of a column list by list."""
+    ends = accumulate(lengths := column.value_lengths().to_numpy().tolist())
+    return [tuple(values[end - length : end]) for length, end in zip(lengths, ends, strict=True)]
 
 
 def _reviews_of(batch: pa.RecordBatch) -> tuple[Iterable[Any], ...]:
     """Return each row's language, reviews and offers."""
-    languages, reviews, offers = (
-        batch.column(name).to_pylist() for name in ("language", "reviews", "offers")
-    )
+    reviews, offers = batch.column("reviews"), batch.column("offers")
     return (
-        languages,
-        [tuple(map(_review, row)) for row in reviews],
-        [tuple(Offer(**values) for values in row) for row in offers],
+        _shared(batch.column("language")),
+        _rows_of(reviews, [*map(_review, reviews.flatten().to_pylist())]),
+        _rows_of(offers, [Offer(**values) for values in offers.flatten().to_pylist()]),
     )
 
 
@@ -66,8 +90,11 @@ def _reader(name: str) -> Callable[[Record], Any]:
 
 def _languages_of(batch: pa.RecordBatch) -> list[tuple[LanguageCaption, ...]]:
     """Return each row's captions by language; a row may lack some of them."""
+    languages = languages_in(batch.schema)
+    if not languages:
+        return [()] * batch.num_rows
     found: list[list[LanguageCaption]] = [[] for _ in range(batch.num_rows)]
-    for language in languages_in(batch.schema):
+    for language in languages:
         columns = [batch.column(name).to_pylist() for name in language_columns(language)]
         for row, (caption, *rest) in enumerate(zip(*columns, strict=True)):
             if caption is not None:

@@ -21,8 +21,8 @@ from manifests.parquet_files import opened
 from manifests.record import Record, languages_of, sort_key
 from manifests.schema import archive_of, check_schema, schema_for
 
-_ROWS_AT_A_GLANCE: Final = 8_192
-_ROWS_AT_ONCE: Final = 65_536  # in a row group, and in memory as columns beside the records
+_ROWS_AT_A_GLANCE: Final = 8_192  # in memory as columns, beside the records
+_ROWS_IN_A_GROUP: Final = 65_536
 
 
 def write_records(path: Path, records: Iterable[Record], archive: str) -> str:
@@ -47,7 +47,7 @@ def read_records(path: Path) -> list[Record]:
     """
     with _opened(path) as file:
         # Without threads: with them, after a damaged file, a process may abort as it ends.
-        batches = file.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False)
+        batches = file.iter_batches(batch_size=_ROWS_AT_A_GLANCE, use_threads=False)
         records = [record for batch in batches for record in records_of(batch)]
         if len(records) != file.metadata.num_rows:
             raise ValueError(f"{len(records)} rows instead of {file.metadata.num_rows}")
@@ -113,8 +113,8 @@ def _check_one_row_each(ordered: Sequence[Record]) -> None:
 def _write(handle: BinaryIO | io.BytesIO, records: Sequence[Record], archive: str) -> None:
     schema = schema_for(archive, languages_of(records))
     with pq.ParquetWriter(handle, schema, compression="zstd", write_page_checksum=True) as writer:
-        for start in range(0, len(records), _ROWS_AT_ONCE):
-            writer.write_batch(batch_of(records[start : start + _ROWS_AT_ONCE], schema))
+        for start in range(0, len(records), _ROWS_IN_A_GROUP):
+            writer.write_batch(batch_of(records[start : start + _ROWS_IN_A_GROUP], schema))
 
 
 def _check_row_count(path: Path, handle: BinaryIO, expected: int) -> None:

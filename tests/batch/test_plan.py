@@ -251,7 +251,7 @@ def test_a_photo_that_was_captioned_or_never_had_a_caption_is_carried_as_it_is()
 def settled(root, absent, there=(), before=None):
     """Settle rows; `before` are the rows of the last finished run, all that are named here."""
     before = [*absent, *there] if before is None else before
-    committed = {row.raw_path: row.photo_id for row in before}
+    committed = {row.raw_path: row for row in before}
     return settle_absent(absent, there, committed, gone_from(str(root)))
 
 
