@@ -48,12 +48,17 @@ def make_plan(
             todo.append(photo)
             if record:
                 old[photo.raw_path] = record
-    known = {
+    known = {} if overwrite or not todo else _known(previous, languages)
+    return Plan(tuple(todo), tuple(kept), tuple(absent.values()), old, known)
+
+
+def _known(rows: Iterable[Record], languages: Sequence[str]) -> dict[str, Record]:
+    """Give the rows, by photo identity, whose captions may be taken over."""
+    return {
         record.photo_id: _led_by(record, languages)
-        for record in previous
+        for record in rows
         if record.photo_id and record.answered and _says_all(record, languages)
     }
-    return Plan(tuple(todo), tuple(kept), tuple(absent.values()), old, {} if overwrite else known)
 
 
 def _is_done(record: Record, photo: Photo, retry_failed: bool, languages: Collection[str]) -> bool:

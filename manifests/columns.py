@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import accumulate
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any, Final
 
@@ -13,9 +13,7 @@ from manifests.review import Offer, Review, ReviewStatus
 from manifests.schema import REVIEWS, SCHEMA, has_reviews, language_columns, languages_in
 
 _INT64: Final = (-(2**63), 2**63 - 1)
-_ALIKE: Final = frozenset(
-    {"status", "captioner", "decode", "width", "height", "format", "frames", "error"}
-)
+_ALIKE: Final = frozenset({"captioner", "decode", "width", "height", "format", "frames", "error"})
 """Columns in which few values differ from one row to the next."""
 
 
@@ -41,34 +39,43 @@ def records_of(batch: pa.RecordBatch) -> Iterator[Record]:
 
 def _values(name: str, column: pa.Array) -> Iterable[Any]:
     if name == "alternatives":
-        return _rows_of(column, column.flatten().to_pylist())
-    if name in _ALIKE:
-        made = Status if name == "status" else None
-        return _shared(column, made)
-    return column.to_pylist()
+        return _rows_of(column)
+    values = column.to_pylist()
+    if name == "status":
+        return map(_Once(Status).__getitem__, values)
+    return map(_Once().__getitem__, values) if name in _ALIKE else values
 
 
-def _shared(column: pa.Array, made: Callable[[Any], Any] | None = None) -> Iterator[Any]:
-    """Give the values of a column in which few differ: equal ones are one object in memory."""
-    coded = column.dictionary_encode()
-    values = coded.dictionary.to_pylist()
-    values = [*(map(made, values) if made else values), None]
-    return map(values.__getitem__, coded.indices.fill_null(-1).to_numpy().tolist())
+class _Once(dict[Any, Any]):
+    """What is made of a value, made once: in a column in which few differ, that saves memory."""
+
+    def __init__(self, make: Callable[[Any], Any] = lambda value: value) -> None:
+        self._make = make
+
+    def __missing__(self, value: Any) -> Any:
+        self[value] = made = self._make(value)
+        return made
 
 
-def _rows_of(column: pa.Array, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Give the values of all lists of a column list by list."""
-    ends = accumulate(lengths := column.value_lengths().to_numpy().tolist())
-    return [tuple(values[end - length : end]) for length, end in zip(lengths, ends, strict=True)]
+def _rows_of(
+    column: pa.Array, make: Callable[[Any], Any] = lambda value: value
+) -> list[tuple[Any, ...]]:
+    """Give the lists of a column, with what is made of each value.
+
+    By hand: what Arrow has for it imports its compute functions, or pandas, which takes longer.
+    """
+    first, *ends = column.offsets.to_pylist()
+    last = ends[-1] if ends else first
+    values = [*map(make, column.values.slice(first, last - first).to_pylist())]
+    return [tuple(values[start - first : end - first]) for start, end in pairwise([first, *ends])]
 
 
 def _reviews_of(batch: pa.RecordBatch) -> tuple[Iterable[Any], ...]:
     """Return each row's language, reviews and offers."""
-    reviews, offers = batch.column("reviews"), batch.column("offers")
     return (
-        _shared(batch.column("language")),
-        _rows_of(reviews, [*map(_review, reviews.flatten().to_pylist())]),
-        _rows_of(offers, [Offer(**values) for values in offers.flatten().to_pylist()]),
+        map(_Once().__getitem__, batch.column("language").to_pylist()),
+        _rows_of(batch.column("reviews"), _review),
+        _rows_of(batch.column("offers"), lambda values: Offer(**values)),
     )
 
 

@@ -5,17 +5,16 @@ names with commas, semicolons, tabs and line feeds stay whole whatever the sprea
 """
 
 import csv
-import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from manifests.aside import keep_edits
-from manifests.durable import atomic_write, sha256_of, sync
+from manifests.durable import Digest, atomic_write, sha256_of, sync
 from manifests.record import Record, languages_of, sort_key
 from manifests.review import base_of, suggested
 from manifests.text import escape_cell
@@ -60,24 +59,10 @@ def write_csv(path: Path, records: Iterable[Record], expected_sha256: str | None
 
 def csv_sha256(records: Iterable[Record]) -> str:
     """Tell the SHA-256 that the view has."""
-    sink = _Digest()
+    sink = Digest()
     with io.BufferedWriter(sink) as handle:
         _write(handle, records)
     return sink.sha256.hexdigest()
-
-
-class _Digest(io.RawIOBase):
-    """A file that keeps nothing but the SHA-256 of what is written to it."""
-
-    def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        self.sha256.update(data)
-        return len(data)
 
 
 def _write(handle: BinaryIO | io.BufferedWriter, records: Iterable[Record]) -> None:

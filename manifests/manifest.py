@@ -4,7 +4,6 @@ Equal records give equal bytes. Numbers that are kept as float32 come back as fl
 same float32 again.
 """
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.columns import batch_of, records_of
-from manifests.durable import atomic_write, sha256_of
+from manifests.durable import Digest, atomic_write, sha256_file, sha256_of
 from manifests.errors import ManifestError
 from manifests.parquet_files import opened
 from manifests.record import Record, languages_of, sort_key
@@ -99,9 +98,9 @@ def is_as_written(path: Path, records: Sequence[Record]) -> bool | None:
         ours = file.metadata.created_by == f"parquet-cpp-arrow version {pa.__version__}"
     if not ours or schema.metadata != schema_for(archive).metadata:
         return None
-    written = io.BytesIO()
+    written = Digest()
     _write(written, records, archive)
-    return written.getvalue() == path.read_bytes()
+    return written.sha256.hexdigest() == sha256_file(path)
 
 
 def _check_one_row_each(ordered: Sequence[Record]) -> None:
@@ -110,7 +109,7 @@ def _check_one_row_each(ordered: Sequence[Record]) -> None:
             raise ValueError(f"two records for one photo: {after.raw_path!r}")
 
 
-def _write(handle: BinaryIO | io.BytesIO, records: Sequence[Record], archive: str) -> None:
+def _write(handle: BinaryIO | Digest, records: Sequence[Record], archive: str) -> None:
     schema = schema_for(archive, languages_of(records))
     with pq.ParquetWriter(handle, schema, compression="zstd", write_page_checksum=True) as writer:
         for start in range(0, len(records), _ROWS_IN_A_GROUP):
