@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from batch.amounts import size_text
+from batch.amounts import counted, size_text
 from batch.check_cache import shards_in
 from batch.check_captioners import captioners_here
 from batch.config import OUTPUTS
@@ -189,18 +189,19 @@ def prune(asked: Asked, tell: Callable[[str], None]) -> str:
         if asked.yes:
             remove(waste, needed)
     done = "freed" if asked.yes else "would be freed; YES=1 does it"
-    return f"{len(waste):,} files, {size_text(sum(each.size for each in waste))} {done}"
+    return f"{counted(len(waste), 'file')}, {size_text(sum(each.size for each in waste))} {done}"
 
 
 def _told(
     asked: Asked, waste: Sequence[Waste], folders: Sequence[str], needed: Collection[str]
 ) -> Iterator[str]:
-    yield f"{len(needed):,} photos are needed by {', '.join(folders)}"
+    yield f"{counted(len(needed), 'photo')} needed by {', '.join(folders)}"
     for why in sorted({each.why for each in waste}):
         some = [each for each in waste if each.why == why]
         photos = sum(each.photos for each in some)
-        told = f", {photos:,} photos" if photos else ""
-        yield f"{why}: {len(some):,} files{told}, {size_text(sum(each.size for each in some))}"
+        told = f", {counted(photos, 'photo')}" if photos else ""
+        freed = size_text(sum(each.size for each in some))
+        yield f"{why}: {counted(len(some), 'file')}{told}, {freed}"
     if not asked.other_encoders:
         for encoder, size in other_caches(asked.root).items():
             yield (

@@ -715,7 +715,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_its_rows_stay(album, monkeyp
     summary = run(album.config())
     assert summary.exit_code == 3
     assert summary.unlisted == ["2019: Permission denied"]
-    assert "1 folders that cannot be listed" in str(summary)
+    assert "1 folder that cannot be listed" in str(summary)
     if photos:
         assert album.results == before
     else:
