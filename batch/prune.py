@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
@@ -152,7 +151,8 @@ def remove(waste: Sequence[Waste], needed: Collection[str]) -> None:
 
 def _write_needed(shard: Path, needed: Collection[str]) -> None:
     table = pq.read_table(shard, **ALONE)
-    kept = table.filter(pc.is_in(table["photo_id"], pa.array(sorted(needed), pa.string())))
+    is_needed = [photo_id in needed for photo_id in table["photo_id"].to_pylist()]
+    kept = table.filter(pa.array(is_needed, pa.bool_()))
     photo_ids = kept["photo_id"].to_pylist()
     write_shard(str(shard.parent), photo_ids, shard_bytes(kept.combine_chunks()))
 

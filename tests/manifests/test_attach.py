@@ -115,6 +115,16 @@ def test_one_of_several_new_places_takes_the_review_and_the_others_are_offered_i
     assert second.offers == (Offer("en", "a wet dog", "copy of x.jpg"),)
 
 
+def test_of_many_copies_that_were_moved_each_review_finds_one():
+    names = [f"{number:03}.jpg" for number in range(300)]
+    own = [replace(EDITED, caption=f"{name} as a person sees it") for name in names]
+    reviews = said(*(Said(place(name, A), each) for name, each in zip(names, own, strict=True)))
+    moved = [row(f"new/{name}", A) for name in names]
+    for entry in moves(moved, reviews, were(*(row(name, A) for name in names))):
+        reviews.take(entry, "")
+    assert [each.reviews for each in attach(moved, reviews)] == [(each,) for each in own]
+
+
 def test_a_manifest_brings_back_only_what_the_journal_has_never_heard_of():
     reviewed = row("a.jpg", A, reviews=(EDITED,))
     assert [*adopted([reviewed], said())] == [Said(place("a.jpg", A), EDITED)]
