@@ -97,7 +97,7 @@ def draw(found: Measured, path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 6.5), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(15, 6.5), layout="constrained")
     colours = plt.get_cmap("tab20").colors  # type: ignore[attr-defined]
     for (step, by_size), colour in zip(found.items(), colours, strict=False):
         sizes = [*map(int, by_size)]
@@ -113,7 +113,11 @@ def draw(found: Measured, path: Path) -> None:
     right.set_title("Memory of the process")
     for axes in (left, right):
         axes.grid(visible=True, which="major", alpha=0.3)
-    left.legend(fontsize=8)
+        axes.minorticks_off()
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+    right.set_yticks([100, 200, 500, 1_000, 2_000, 5_000])
+    right.yaxis.set_major_formatter("{x:,.0f}")
+    figure.legend(loc="outside right center", fontsize=9)
     figure.savefig(path, dpi=80)
     plt.close(figure)
 
