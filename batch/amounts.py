@@ -4,6 +4,11 @@ import os
 from contextlib import suppress
 
 
+def counted(number: int, what: str) -> str:
+    """Say how many of what there are: `1 photo`, `2,000 photos`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def duration(seconds: float) -> str:
     """Say how long something takes: to the minute, or to the second where it is less than one."""
     if 0 < seconds < 59.5:

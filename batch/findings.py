@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from batch.amounts import size_text
+from batch.amounts import counted, size_text
 from manifests.errors import ManifestError, NewerError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Findings:
 
     def __str__(self) -> str:
         size = size_text(self.size)
-        looked = f"{self.files:,} files, {size}, {self.photos:,} photos"
+        looked = f"{counted(self.files, 'file')}, {size}, {counted(self.photos, 'photo')}"
         if self.broken:
             return f"{looked}: {len(self.broken):,} broken"
         unsealed = f" ({self.unsealed:,} without a checksum of the whole file)"

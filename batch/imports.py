@@ -11,6 +11,7 @@ from time import perf_counter
 import numpy as np
 from tqdm import tqdm
 
+from batch.amounts import counted
 from batch.config import keep_out_of, lasting
 from batch.corpora.flickr8k import training_captions
 from batch.damage import PhotoError
@@ -123,7 +124,8 @@ class ImportedFeatures:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.photos:,} photos, {len(self.left_out):,} left out: {printable(self.folder)}"
+        photos = counted(self.photos, "photo")
+        return f"{photos}, {len(self.left_out):,} left out: {printable(self.folder)}"
 
     def told(self) -> list[str]:
         """Give a line for each name that was left out, the first of them."""

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from batch.amounts import counted
 from batch.errors import ArchiveError
 from batch.merging import Merging, has_captions, taken_back
 from batch.results import reopened
@@ -52,7 +53,7 @@ def undo_merge(out: str) -> str:
     if last is None:
         return "there is no merge to undo"
     said = sum(isinstance(entry, Said) for entry in last.entries)
-    return f"undone: {said:,} decisions of {last.source}, merged at {last.at[:19]} UTC"
+    return f"undone: {counted(said, 'decision')} of {last.source}, merged at {last.at[:19]} UTC"
 
 
 def ungroup(out: str, path: str) -> str:
@@ -83,4 +84,4 @@ def ungroup(out: str, path: str) -> str:
             results.recommit(records)
         if len(apart) > 1:
             take_apart(out, [photo_id])
-    return f"{len(apart):,} photos apart, {len(entries):,} of them undecided again"
+    return f"{counted(len(apart), 'photo')} apart, {len(entries):,} of them undecided again"

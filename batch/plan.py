@@ -49,12 +49,17 @@ def make_plan(
             todo.append(photo)
             if record:
                 old[photo.raw_path] = record
-    known = {
+    known = {} if overwrite or not todo else _known(previous, languages)
+    return Plan(tuple(todo), tuple(kept), tuple(absent.values()), old, known)
+
+
+def _known(rows: Iterable[Record], languages: Sequence[str]) -> dict[str, Record]:
+    """Give the rows, by photo identity, whose captions may be taken over."""
+    return {
         record.photo_id: _led_by(record, languages)
-        for record in previous
+        for record in rows
         if record.photo_id and record.answered and _says_all(record, languages)
     }
-    return Plan(tuple(todo), tuple(kept), tuple(absent.values()), old, {} if overwrite else known)
 
 
 def _is_done(record: Record, photo: Photo, retry_failed: bool, languages: Collection[str]) -> bool:
@@ -129,7 +134,7 @@ def carried(record: Record, old: Record | None) -> Record:
 def settle_absent(
     absent: Iterable[Record],
     there: Iterable[Record],
-    committed: Mapping[bytes, str | None],
+    committed: Mapping[bytes, Record],
     is_gone: Callable[[bytes], bool],
 ) -> tuple[list[Record], int]:
     """Say what became of the rows whose photo was not found; none is dropped.
@@ -137,13 +142,11 @@ def settle_absent(
     A photo that is gone from its path, and whose bytes turned up at a new one, was moved: its row
     goes on under the new path. One that is gone altogether is `missing` and keeps its caption. One
     that is still there was left out of this run: its row stays.
-    `there` are the rows of the photos found; `committed` tells which identity the last finished
-    run had at a path: what differs has arrived since. `is_gone` tells which raw paths are no more.
+    `there` are the rows of the photos found; `committed` are those of the last finished run, by
+    raw path: a photo that differs has arrived since. `is_gone` tells which raw paths are no more.
     Returns the rows that stay, and how many photos were moved.
     """
-    arrived = Counter(
-        record.photo_id for record in there if committed.get(record.raw_path) != record.photo_id
-    )
+    arrived = Counter(record.photo_id for record in there if _is_new(record, committed))
     rows: list[Record] = []
     moved = 0
     for record in absent:
@@ -155,6 +158,11 @@ def settle_absent(
         else:
             rows.append(replace(record, status=Status.MISSING, error="is no longer in the archive"))
     return rows, moved
+
+
+def _is_new(record: Record, committed: Mapping[bytes, Record]) -> bool:
+    before = committed.get(record.raw_path)
+    return before is None or before.photo_id != record.photo_id
 
 
 def all_gone(there: Sequence[Record], absent: Sequence[Record]) -> bool:

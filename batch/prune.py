@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from batch.amounts import size_text
+from batch.amounts import counted, size_text
 from batch.check_cache import shards_in
 from batch.check_captioners import captioners_here
 from batch.config import OUTPUTS
 from batch.errors import ArchiveError
 from batch.lock import locked
-from batch.results import COPY
 from batch.shards import (
     ALONE,
     DAMAGED,
@@ -34,6 +32,7 @@ from batch.shards import (
 )
 from batch.stores import is_url
 from batch.working_copy import COPIES
+from batch.written import COPY
 from manifests.durable import leftovers
 from manifests.errors import ManifestError
 from manifests.manifest import read_identities
@@ -153,7 +152,8 @@ def remove(waste: Sequence[Waste], needed: Collection[str]) -> None:
 
 def _write_needed(shard: Path, needed: Collection[str]) -> None:
     table = pq.read_table(shard, **ALONE)
-    kept = table.filter(pc.is_in(table["photo_id"], pa.array(sorted(needed), pa.string())))
+    is_needed = [photo_id in needed for photo_id in table["photo_id"].to_pylist()]
+    kept = table.filter(pa.array(is_needed, pa.bool_()))
     photo_ids = kept["photo_id"].to_pylist()
     write_shard(str(shard.parent), photo_ids, shard_bytes(kept.combine_chunks()))
 
@@ -195,18 +195,19 @@ def prune(asked: Asked, tell: Callable[[str], None]) -> str:
         if asked.yes:
             remove(waste, needed)
     done = "freed" if asked.yes else "would be freed; YES=1 does it"
-    return f"{len(waste):,} files, {size_text(sum(each.size for each in waste))} {done}"
+    return f"{counted(len(waste), 'file')}, {size_text(sum(each.size for each in waste))} {done}"
 
 
 def _told(
     asked: Asked, waste: Sequence[Waste], folders: Sequence[str], needed: Collection[str]
 ) -> Iterator[str]:
-    yield f"{len(needed):,} photos are needed by {', '.join(folders)}"
+    yield f"{counted(len(needed), 'photo')} needed by {', '.join(folders)}"
     for why in sorted({each.why for each in waste}):
         some = [each for each in waste if each.why == why]
         photos = sum(each.photos for each in some)
-        told = f", {photos:,} photos" if photos else ""
-        yield f"{why}: {len(some):,} files{told}, {size_text(sum(each.size for each in some))}"
+        told = f", {counted(photos, 'photo')}" if photos else ""
+        freed = size_text(sum(each.size for each in some))
+        yield f"{why}: {counted(len(some), 'file')}{told}, {freed}"
     if not asked.other_encoders:
         for encoder, size in other_caches(asked.root).items():
             yield (

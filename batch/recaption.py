@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from batch.amounts import counted
 from batch.caption import Stage
 from batch.captioned import Captioned, open_captioned
 from batch.changed import changes_of, write_changes
@@ -64,7 +65,7 @@ class RecaptionSummary(Summary):
     def __str__(self) -> str:
         done, *others = self.told().items()
         new = "to caption anew" if self.dry else f"captioned anew, {self.changed:,} say otherwise"
-        parts = [f"{self.photos:,} photos", f"{done[1]:,} {new}"]
+        parts = [counted(self.photos, "photo"), f"{done[1]:,} {new}"]
         parts += [f"{number:,} {what}" for what, number in others if number]
         if self.not_cached:
             parts.append(f"for those not cached: {ENCODE}")

@@ -13,11 +13,12 @@ from batch.errors import ArchiveError
 from batch.findings import Broken, Findings, Kind
 from batch.lock import locked
 from batch.repair_journal import mend_journal, put_aside
-from batch.results import COPY, Results
+from batch.results import Results
 from batch.run_note import read_note
 from batch.shards import DAMAGED
 from batch.stores import is_there
 from batch.verify import Place, archive_of, verify
+from batch.written import COPY
 from manifests.csv_view import csv_sha256, write_csv
 from manifests.durable import atomic_write, copy_file, sha256_file, write_json
 from manifests.errors import ManifestError, NewerError

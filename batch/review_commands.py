@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batch.amounts import counted
 from batch.config import captioner_folder, captioner_folders, keep_out_of
 from batch.lock import locked
 from batch.stores import is_there
@@ -188,7 +189,7 @@ def gallery(options: argparse.Namespace) -> int:
     attention = _attention(found, options) if options.attention else None
     with locked(found.out):
         page = write_gallery(found, rows, attention)
-    print(printable(f"{len(rows):,} photos: {page}"))
+    print(printable(f"{counted(len(rows), 'photo')}: {page}"))
     return COMPLETE
 
 

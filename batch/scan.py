@@ -19,7 +19,7 @@ LEFT_OUT = frozenset(
 Listing = Iterator[tuple[str, bool, bool]]  # name, is a folder, is a link
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Photo:
     """Where a photo is, and its size and time when it was found.
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from batch.amounts import counted
 from batch.summary import COMPLETE, WITH_FAILURES
 from manifests.record import Record
 
@@ -40,7 +41,7 @@ class SidecarReport:
             (self.kept_words, "with a caption by others, which was kept"),
             (self.not_reviewed, "with no caption that was approved or edited"),
         ]
-        parts = [f"{self.photos:,} photos, {self.written:,} {self.what} written"]
+        parts = [f"{counted(self.photos, 'photo')}, {self.written:,} {self.what} written"]
         parts += [f"{n:,} {what}" for n, what in counts if n]
         if self.left:
             reasons = "; ".join(f"{n:,} {why}" for why, n in sorted(self.left.items()))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from batch.amounts import duration, size_of, size_text
+from batch.amounts import counted, duration, size_of, size_text
 from batch.config import FEATURES, Config
 from batch.errors import ArchiveError
 from batch.lock import is_held
@@ -84,7 +84,9 @@ def _last_run(
             yield _line("now", "a command is writing to the results")
         yield _line("last run", f"{began}, {_ending(note, out)}")
     if previous.unfinished and not is_running:
-        yield _line("unfinished", f"{previous.unfinished:,} photos done; the next run goes on")
+        yield _line(
+            "unfinished", f"{counted(previous.unfinished, 'photo')} done; the next run goes on"
+        )
 
 
 def _ending(note: Mapping[str, Any], out: str) -> str:

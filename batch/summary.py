@@ -9,6 +9,7 @@ from enum import StrEnum
 from secrets import token_hex
 from typing import Any
 
+from batch.amounts import counted
 from manifests.record import Record, Status
 
 COMPLETE, FATAL, USAGE, WITH_FAILURES, LOCKED, INTERRUPTED = 0, 1, 2, 3, 75, 130
@@ -175,8 +176,10 @@ class Summary:
         return f"{self.result}: {'; '.join(parts)}" if parts else ""
 
     def __str__(self) -> str:
-        parts = [f"{self.photos:,} photos", self._work()]
+        parts = [counted(self.photos, "photo"), self._work()]
         parts += [f"{n:,} {what}" for n, what in self._others() if n]
+        if self.unlisted:
+            parts.append(f"{counted(len(self.unlisted), 'folder')} that cannot be listed")
         if self.failed:
             parts.append(_kinds(self.failed))
         if self.waiting:
@@ -205,7 +208,6 @@ class Summary:
             (self.not_a_scene, "not a scene"),
             (self.moved, "moved"),
             (self.missing, "missing"),
-            (len(self.unlisted), "folders that cannot be listed"),
         ]
 
 

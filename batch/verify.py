@@ -16,11 +16,11 @@ from batch.check_results import check_results
 from batch.errors import ArchiveError
 from batch.findings import Findings
 from batch.lock import is_held
-from batch.results import COPY
 from batch.run_note import read_note
 from batch.shards import caches_in
 from batch.stores import is_there, is_url
 from batch.whereabouts import captioners_of
+from batch.written import COPY
 from manifests.errors import ManifestError
 from manifests.record import Record
 from models.errors import CheckpointError

@@ -5,8 +5,8 @@ review along. Byte-identical copies are offered what was said of one of them; a 
 changed is offered what was said of it before. An offer is never a person's word.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from operator import attrgetter
 
@@ -23,6 +23,10 @@ def place_of(record: Record) -> Place:
 def attach(records: Iterable[Record], reviews: Reviews) -> list[Record]:
     """Give the rows with their reviews and offers, whatever they had before."""
     rows = list(records)
+    if not (reviews.decided or reviews.offered) and not any(
+        record.reviews or record.offers for record in rows
+    ):
+        return rows
     standing = _Standing(reviews, {record.photo_id for record in rows})
     return [_attached(record, reviews, standing) for record in rows]
 
@@ -85,7 +89,7 @@ def _says(review: Review) -> bool:
 
 
 def moves(
-    records: Sequence[Record], reviews: Reviews, committed: Mapping[bytes, str | None]
+    records: Iterable[Record], reviews: Reviews, committed: Mapping[bytes, Record]
 ) -> Iterator[Moved]:
     """Tell which reviews go on at another place, since their photo does.
 
@@ -93,36 +97,65 @@ def moves(
     nothing was said. Where other bytes have taken the old place (two files have swapped names, or
     one was edited), only a photo that has arrived since goes with its review: a copy that was there
     all along does not. What was said of a file that could not be read goes on with the photo that
-    it turns out to be. `committed` tells which photo the last manifest had at a path.
+    it turns out to be. `committed` are the rows of the last manifest, by raw path.
     """
-    rows = {record.raw_path: record for record in records}
-    free: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
+    rows: dict[bytes, Record] = {}
+    free = _Free(committed)
+    for record in _spoken_of(records, reviews):
+        rows[record.raw_path] = record
         if record.photo_id and not reviews.decided.get(place_of(record)):
-            free[record.photo_id].append(record)
+            free.add(record)
     for place in sorted(filter(reviews.decided.get, reviews.decided)):
         row = rows.get(place.raw_path)
         if not place.photo_id:
-            here = free[row.photo_id] if row is not None and row.photo_id else []
-            to = [row] if row is not None and row in here else []
+            to = free.take(row) if row is not None else None
         elif row is not None and (row.photo_id in (None, place.photo_id) or _may_pass(row)):
             continue
         else:
-            stayed = [each for each in free[place.photo_id] if _was_there(each, committed)]
-            arrived = [each for each in free[place.photo_id] if not _was_there(each, committed)]
-            to = [*arrived, *(stayed if row is None else [])]
-        for each in to[:1]:
-            free[each.photo_id or ""].remove(each)
-            yield Moved(place, place_of(each))
+            to = free.first(place.photo_id, arrived=True)
+            if to is None and row is None:
+                to = free.first(place.photo_id, arrived=False)
+        if to is not None:
+            yield Moved(place, place_of(to))
+
+
+def _spoken_of(records: Iterable[Record], reviews: Reviews) -> Iterator[Record]:
+    """Give the rows of whose path or photo something was said."""
+    paths = {place.raw_path for place in reviews.decided}
+    photo_ids = {place.photo_id for place in reviews.decided}
+    for record in records:
+        if record.raw_path in paths or record.photo_id in photo_ids:
+            yield record
+
+
+class _Free:
+    """Photos of which nothing was said, by identity, in order: any of thousands of copies."""
+
+    def __init__(self, committed: Mapping[bytes, Record]) -> None:
+        self.committed = committed
+        self.photos: dict[tuple[str | None, bool], OrderedDict[bytes, Record]] = defaultdict(
+            OrderedDict
+        )
+
+    def add(self, record: Record) -> None:
+        self._of(record)[record.raw_path] = record
+
+    def take(self, record: Record) -> Record | None:
+        return self._of(record).pop(record.raw_path, None)
+
+    def first(self, photo_id: str, *, arrived: bool) -> Record | None:
+        found = self.photos[photo_id, arrived]
+        return found.popitem(last=False)[1] if found else None
+
+    def _of(self, record: Record) -> OrderedDict[bytes, Record]:
+        before = self.committed.get(record.raw_path)
+        arrived = before is None or before.photo_id != record.photo_id
+        return self.photos[record.photo_id, arrived]
 
 
 def _may_pass(record: Record) -> bool:
     """Tell whether a photo could not be seen this time, and may be what it was the next time."""
     return record.failed and record.status not in FINAL
-
-
-def _was_there(record: Record, committed: Mapping[bytes, str | None]) -> bool:
-    return committed.get(record.raw_path) == record.photo_id
 
 
 def adopted(records: Iterable[Record], reviews: Reviews) -> Iterator[Said]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from manifests.review import Offer, Review, ReviewStatus
 from manifests.schema import REVIEWS, SCHEMA, has_reviews, language_columns, languages_in
 
 _INT64: Final = (-(2**63), 2**63 - 1)
+_ALIKE: Final = frozenset({"captioner", "decode", "width", "height", "format", "frames", "error"})
+"""Columns in which few values differ from one row to the next."""
 
 
 def batch_of(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
@@ -29,22 +32,50 @@ def records_of(batch: pa.RecordBatch) -> Iterator[Record]:
     """Return the rows of a batch; raises ValueError where one is not as a record must be."""
     batch.validate(full=True)
     names = [name for name in SCHEMA.names if name not in REVIEWS.names]
-    columns = {name: batch.column(name).to_pylist() for name in names}
-    columns["status"] = map(Status, columns["status"])
-    columns["alternatives"] = map(tuple, columns["alternatives"])
+    columns = (_values(name, batch.column(name)) for name in names)
     reviewed = _reviews_of(batch) if has_reviews(batch.schema) else ()
-    return map(Record, *columns.values(), _languages_of(batch), *reviewed)
+    return map(Record, *columns, _languages_of(batch), *reviewed)
+
+
+def _values(name: str, column: pa.Array) -> Iterable[Any]:
+    if name == "alternatives":
+        return _rows_of(column)
+    values = column.to_pylist()
+    if name == "status":
+        return map(_Once(Status).__getitem__, values)
+    return map(_Once().__getitem__, values) if name in _ALIKE else values
+
+
+class _Once(dict[Any, Any]):
+    """What is made of a value, made once: in a column in which few differ, that saves memory."""
+
+    def __init__(self, make: Callable[[Any], Any] = lambda value: value) -> None:
+        self._make = make
+
+    def __missing__(self, value: Any) -> Any:
+        self[value] = made = self._make(value)
+        return made
+
+
+def _rows_of(
+    column: pa.Array, make: Callable[[Any], Any] = lambda value: value
+) -> list[tuple[Any, ...]]:
+    """Give the lists of a column, with what is made of each value.
+
+    By hand: what Arrow has for it imports its compute functions, or pandas, which takes longer.
+    """
+    first, *ends = column.offsets.to_pylist()
+    last = ends[-1] if ends else first
+    values = [*map(make, column.values.slice(first, last - first).to_pylist())]
+    return [tuple(values[start - first : end - first]) for start, end in pairwise([first, *ends])]
 
 
 def _reviews_of(batch: pa.RecordBatch) -> tuple[Iterable[Any], ...]:
     """Return each row's language, reviews and offers."""
-    languages, reviews, offers = (
-        batch.column(name).to_pylist() for name in ("language", "reviews", "offers")
-    )
     return (
-        languages,
-        [tuple(map(_review, row)) for row in reviews],
-        [tuple(Offer(**values) for values in row) for row in offers],
+        map(_Once().__getitem__, batch.column("language").to_pylist()),
+        _rows_of(batch.column("reviews"), _review),
+        _rows_of(batch.column("offers"), lambda values: Offer(**values)),
     )
 
 
@@ -66,8 +97,11 @@ def _reader(name: str) -> Callable[[Record], Any]:
 
 def _languages_of(batch: pa.RecordBatch) -> list[tuple[LanguageCaption, ...]]:
     """Return each row's captions by language; a row may lack some of them."""
+    languages = languages_in(batch.schema)
+    if not languages:
+        return [()] * batch.num_rows
     found: list[list[LanguageCaption]] = [[] for _ in range(batch.num_rows)]
-    for language in languages_in(batch.schema):
+    for language in languages:
         columns = [batch.column(name).to_pylist() for name in language_columns(language)]
         for row, (caption, *rest) in enumerate(zip(*columns, strict=True)):
             if caption is not None:

@@ -5,15 +5,16 @@ names with commas, semicolons, tabs and line feeds stay whole whatever the sprea
 """
 
 import csv
-import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from manifests.aside import keep_edits
-from manifests.durable import atomic_write, sha256_of, sync
+from manifests.durable import Digest, atomic_write, sha256_of, sync
 from manifests.record import Record, languages_of, sort_key
 from manifests.review import base_of, suggested
 from manifests.text import escape_cell
@@ -21,6 +22,7 @@ from manifests.text import escape_cell
 _REVIEW: Final = ("caption_human", "review_status", "reviewer", "notes", "suggestion")
 _HIDDEN: Final = ("raw_path", "mtime_ns", "languages", "language", "reviews", "offers")
 _MACHINE: Final = tuple(field.name for field in fields(Record) if field.name not in _HIDDEN)
+_MACHINES: Final = attrgetter(*_MACHINE)
 COLUMNS: Final = (*_MACHINE[:2], *_REVIEW, *_MACHINE[2:], "base")
 """What a spreadsheet shows: people's words beside the machine's, and what both were (`base`)."""
 
@@ -33,39 +35,34 @@ class WrittenCsv:
     set_aside: str | None  # a file beside the new one; None where there was nothing to keep
 
 
+@contextmanager
+def csv_beside(path: Path, records: Iterable[Record]) -> Iterator[str]:
+    """Write the view, which takes the place of `path` when the block has ended well.
+
+    Gives the SHA-256 that it will have, so that it can be noted down beforehand.
+    """
+    with atomic_write(path) as handle:
+        _write(handle, records)
+        sync(handle)
+        yield sha256_of(handle)
+
+
 def write_csv(path: Path, records: Iterable[Record], expected_sha256: str | None) -> WrittenCsv:
     """Write the view, sorted by path, and lose nothing that a person has typed into the old one.
 
     `expected_sha256` tells the file that we wrote last. One with other bytes was edited, and stays
     under a name of its own; the look at it comes as late as can be, right before it is replaced.
     """
-    with atomic_write(path) as handle:
-        _write(handle, records)
-        sync(handle)
-        sha256 = sha256_of(handle)
+    with csv_beside(path, records) as sha256:
         return WrittenCsv(sha256, keep_edits(path, known=(expected_sha256, sha256)))
 
 
 def csv_sha256(records: Iterable[Record]) -> str:
-    """Tell the SHA-256 that `write_csv` will give, so that it can be noted down beforehand."""
-    sink = _Digest()
+    """Tell the SHA-256 that the view has."""
+    sink = Digest()
     with io.BufferedWriter(sink) as handle:
         _write(handle, records)
     return sink.sha256.hexdigest()
-
-
-class _Digest(io.RawIOBase):
-    """A file that keeps nothing but the SHA-256 of what is written to it."""
-
-    def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        self.sha256.update(data)
-        return len(data)
 
 
 def _write(handle: BinaryIO | io.BufferedWriter, records: Iterable[Record]) -> None:
@@ -103,15 +100,12 @@ def spoken_besides(records: Iterable[Record]) -> set[str]:
 
 
 def _row(record: Record, columns: Iterable[str]) -> list[str]:
-    said = _reviewed(record) | {
-        f"{name}_{each.language}": getattr(each, name)
-        for each in record.languages
-        for name in ("caption", "confidence")
-    }
-    return [
-        _cell(said[column] if column in said else getattr(record, column, None))
-        for column in columns
-    ]
+    said = dict(zip(_MACHINE, _MACHINES(record), strict=True))
+    for each in record.languages:
+        said[f"caption_{each.language}"] = each.caption
+        said[f"confidence_{each.language}"] = each.confidence
+    said |= _reviewed(record)
+    return [_cell(said.get(column)) for column in columns]
 
 
 def _reviewed(record: Record) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ applications recover from fsync failures?", ATC 2020).
 
 import errno
 import hashlib
+import io
 import json
 import os
 import secrets
@@ -74,6 +75,22 @@ def sha256_of(handle: BinaryIO) -> str:
     handle.seek(0)
     # A file object fits, though its stub asks for a narrower type.
     return hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type,unused-ignore]
+
+
+class Digest(io.RawIOBase):
+    """A file that keeps nothing but the SHA-256 of what is written to it."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        """Say so."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Add to the digest."""
+        self.sha256.update(data)
+        return len(data)
 
 
 def sync(handle: BinaryIO) -> None:

@@ -4,7 +4,6 @@ Equal records give equal bytes. Numbers that are kept as float32 come back as fl
 same float32 again.
 """
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -15,14 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.columns import batch_of, records_of
-from manifests.durable import atomic_write, sha256_of
+from manifests.durable import Digest, atomic_write, sha256_file, sha256_of
 from manifests.errors import ManifestError
 from manifests.parquet_files import opened
 from manifests.record import Record, languages_of, sort_key
 from manifests.schema import archive_of, check_schema, schema_for
 
-_ROWS_AT_A_GLANCE: Final = 8_192
-_ROWS_AT_ONCE: Final = 65_536  # in a row group, and in memory as columns beside the records
+_ROWS_AT_A_GLANCE: Final = 8_192  # in memory as columns, beside the records
+_ROWS_IN_A_GROUP: Final = 65_536
 
 
 def write_records(path: Path, records: Iterable[Record], archive: str) -> str:
@@ -47,7 +46,7 @@ def read_records(path: Path) -> list[Record]:
     """
     with _opened(path) as file:
         # Without threads: with them, after a damaged file, a process may abort as it ends.
-        batches = file.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False)
+        batches = file.iter_batches(batch_size=_ROWS_AT_A_GLANCE, use_threads=False)
         records = [record for batch in batches for record in records_of(batch)]
         if len(records) != file.metadata.num_rows:
             raise ValueError(f"{len(records)} rows instead of {file.metadata.num_rows}")
@@ -99,9 +98,9 @@ def is_as_written(path: Path, records: Sequence[Record]) -> bool | None:
         ours = file.metadata.created_by == f"parquet-cpp-arrow version {pa.__version__}"
     if not ours or schema.metadata != schema_for(archive).metadata:
         return None
-    written = io.BytesIO()
+    written = Digest()
     _write(written, records, archive)
-    return written.getvalue() == path.read_bytes()
+    return written.sha256.hexdigest() == sha256_file(path)
 
 
 def _check_one_row_each(ordered: Sequence[Record]) -> None:
@@ -110,11 +109,11 @@ def _check_one_row_each(ordered: Sequence[Record]) -> None:
             raise ValueError(f"two records for one photo: {after.raw_path!r}")
 
 
-def _write(handle: BinaryIO | io.BytesIO, records: Sequence[Record], archive: str) -> None:
+def _write(handle: BinaryIO | Digest, records: Sequence[Record], archive: str) -> None:
     schema = schema_for(archive, languages_of(records))
     with pq.ParquetWriter(handle, schema, compression="zstd", write_page_checksum=True) as writer:
-        for start in range(0, len(records), _ROWS_AT_ONCE):
-            writer.write_batch(batch_of(records[start : start + _ROWS_AT_ONCE], schema))
+        for start in range(0, len(records), _ROWS_IN_A_GROUP):
+            writer.write_batch(batch_of(records[start : start + _ROWS_IN_A_GROUP], schema))
 
 
 def _check_row_count(path: Path, handle: BinaryIO, expected: int) -> None:

@@ -1,8 +1,9 @@
 """The record of one photo: a row of the manifest."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import Final, Self
 
 from manifests.review import Offer, Review, ReviewStatus
@@ -96,8 +97,7 @@ class Record:
     @property
     def review(self) -> Review:
         """What a person has decided on the row's own caption."""
-        nobody = Review(self.language or "", ReviewStatus.UNREVIEWED, None)
-        return self.review_in(self.language) or nobody
+        return self.review_in(self.language) or _nothing_said(self.language or "")
 
     def review_in(self, language: str | None) -> Review | None:
         """Give what a person has said of the caption in a language."""
@@ -114,8 +114,15 @@ class Record:
         return replace(self, status=Status.CAPTIONED, error=None)
 
 
-def said_of(said: Iterable[Review], language: str | None) -> Review | None:
+@cache
+def _nothing_said(language: str) -> Review:
+    return Review(language, ReviewStatus.UNREVIEWED, None)
+
+
+def said_of(said: Collection[Review], language: str | None) -> Review | None:
     """Give what was said in a language, or else where nobody could tell in which."""
+    if not said:
+        return None
     by_language = {each.language: each for each in said}
     unsure = by_language.get("") if language else next(iter(by_language.values()), None)
     return by_language.get(language or "", unsure)
@@ -126,6 +133,6 @@ def languages_of(records: Iterable[Record]) -> tuple[str, ...]:
     return tuple(sorted({each.language for record in records for each in record.languages}))
 
 
-def sort_key(record: Record) -> list[bytes]:
+def sort_key(record: Record) -> bytes:
     """Order records folder by folder: `a/z` comes before `a.jpg`, as in a walk of the tree."""
-    return record.raw_path.split(b"/")
+    return record.raw_path.replace(b"/", b"\0")  # which no name has

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class ReviewStatus(StrEnum):
@@ -89,6 +90,9 @@ class Correction:
     cells: Mapping[str, str]  # names in small letters, without spaces around; texts unescaped
 
 
+_OF_NOTHING: Final = hashlib.sha256().hexdigest()[:12]
+
+
 def base_of(language: str, status: ReviewStatus, caption: str, notes: str, reviewer: str) -> str:
     """Name the state of a row, so that it is known whether a person has changed it since.
 
@@ -99,5 +103,7 @@ def base_of(language: str, status: ReviewStatus, caption: str, notes: str, revie
 
 def digest(text: str) -> str:
     """Give a short digest of a text, as in `base_of`; spaces around and line ends do not count."""
+    if not text:
+        return _OF_NOTHING
     plain = " ".join(text.split())
     return hashlib.sha256(plain.encode("utf-8", "backslashreplace")).hexdigest()[:12]

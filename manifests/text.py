@@ -30,7 +30,7 @@ def escape_cell(text: str) -> str:
     A text that already reads like an escape keeps apart from one: `\x07` typed as four characters
     becomes `\x5cx07`, and an apostrophe before a formula gets another one.
     """
-    text = _TO_SHOW.sub(_show, text)
+    text = _spelt_out(text)
     return f"'{text}" if _TO_QUOTE.match(text) else text
 
 
@@ -39,7 +39,7 @@ def escape_typed(text: str) -> str:
 
     Tabs are shown too: LibreOffice loses those of cells with several lines when it saves ODS.
     """
-    text = _TO_SHOW.sub(_show, text).replace("\t", r"\x09")
+    text = _spelt_out(text).replace("\t", r"\x09")
     return f"'{text}" if _QUOTED.match(text) else text
 
 
@@ -47,6 +47,11 @@ def unescape_cell(cell: str) -> str:
     """Give the text that `escape_cell` or `escape_typed` made the cell from."""
     text = cell[1:] if _QUOTED.match(cell) else cell
     return _SHOWN.sub(_unshow, text)
+
+
+def _spelt_out(text: str) -> str:
+    """Write out what cannot be seen; that nothing of it is there is told much faster."""
+    return text if text.isprintable() and "\\" not in text else _TO_SHOW.sub(_show, text)
 
 
 def _show(found: re.Match[str]) -> str:

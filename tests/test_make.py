@@ -141,7 +141,7 @@ def test_a_review_goes_its_whole_way_whatever_the_names(home, captioner, tmp_pat
     sidecar = tmp_path / "side cars" / f"{name}.png.xmp"
     assert read_xmp(sidecar.read_bytes()).captions["x-default"] == "$(touch pwned) 개"
     assert make(home, "gallery", ATTENTION="0", **folder).returncode == 0
-    assert make(home, "undo-merge", **folder).stdout.startswith("undone: 1 decisions")
+    assert make(home, "undo-merge", **folder).stdout.startswith("undone: 1 decision")
     assert not list(home.rglob("pwned"))
 
 
@@ -332,7 +332,7 @@ def test_a_pickle_of_any_name_fills_the_cache_that_is_named(tmp_path, ask):
     for more in ({}, {"ENCODER": encoder}):
         found = ask("import-features", **settings, **more)
         assert found.returncode == 0, found.stderr
-        assert found.stdout.startswith(f"1 photos, 0 left out: {features}")
+        assert found.stdout.startswith(f"1 photo, 0 left out: {features}")
     assert len(list(features.iterdir())) == 2  # of vectors by two encoders
 
 

@@ -189,7 +189,7 @@ def test_the_command_lists_what_is_left_out(photos, tmp_path, capsys):
     asked = ["--photos", str(photos), "--features", str(tmp_path / "cache")]
     assert main(["import-features", *asked, pickled(tmp_path, vectors)]) == 0
     told = capsys.readouterr()
-    assert told.out.startswith("1 photos, 25 left out: ")
+    assert told.out.startswith("1 photo, 25 left out: ")
     lines = told.err.splitlines()
     assert lines[0] == "0.png: no photo has this name"
     assert lines[20:] == ["and 5 more"]

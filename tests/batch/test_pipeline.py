@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import batch.caption
 import batch.encode
 import batch.photos
-import batch.results
+import batch.unfinished
+import batch.written
 from batch.errors import ArchiveError, LockedError
 from batch.features import FeatureCache
 from batch.lock import locked
@@ -372,9 +373,9 @@ def stop(*_, **__):
 INTERRUPTIONS = {
     "before the first shard": (batch.caption.Stage, "_caption"),
     "before a shard is kept": (Results, "keep"),
-    "before the manifest": (batch.results, "write_records"),
-    "before the spreadsheet": (batch.results, "write_csv"),
-    "before the shards are removed": (batch.results.shutil, "rmtree"),
+    "before the manifest": (batch.written, "write_records"),
+    "before the spreadsheet": (batch.written, "keep_edits"),
+    "before the shards are removed": (batch.unfinished.shutil, "rmtree"),
 }
 
 
@@ -714,7 +715,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_its_rows_stay(album, monkeyp
     summary = run(album.config())
     assert summary.exit_code == 3
     assert summary.unlisted == ["2019: Permission denied"]
-    assert "1 folders that cannot be listed" in str(summary)
+    assert "1 folder that cannot be listed" in str(summary)
     if photos:
         assert album.results == before
     else:

@@ -64,7 +64,8 @@ def test_the_first_language_that_is_asked_for_leads_every_row():
     [kept] = found.kept
     assert (kept.caption, kept.confidence, kept.captioner) == ("개가 달린다.", 0.25, "b@2")
     assert kept.languages == before.languages
-    assert found.known["id"] == kept
+    more = plan([photo("a.jpg"), photo("new.jpg")], [before], languages=("ko", "en"))
+    assert more.known["id"] == kept
     assert plan([photo("a.jpg")], [before], languages=("en", "ko")).kept == (before,)
     assert plan([photo("a.jpg")], [before]).kept == (before,)
 
@@ -146,7 +147,11 @@ def test_a_photo_that_never_had_a_caption_and_is_back_is_to_do():
 
 def test_captions_are_known_by_bytes_failures_are_not():
     rows = [row("a.jpg", "one"), replace(failed("b.jpg", Status.IO), photo_id="two")]
-    assert plan([], rows).known == {"one": rows[0]}
+    assert plan([photo("new.jpg")], rows).known == {"one": rows[0]}
+
+
+def test_where_nothing_is_to_do_nothing_need_be_known():
+    assert plan([photo("a.jpg")], [row("a.jpg")]).known == {}
 
 
 @pytest.mark.parametrize("asked", [{}, {"retry_failed": True}, {"languages": ("en", "ko")}])
@@ -251,7 +256,7 @@ def test_a_photo_that_was_captioned_or_never_had_a_caption_is_carried_as_it_is()
 def settled(root, absent, there=(), before=None):
     """Settle rows; `before` are the rows of the last finished run, all that are named here."""
     before = [*absent, *there] if before is None else before
-    committed = {row.raw_path: row.photo_id for row in before}
+    committed = {row.raw_path: row for row in before}
     return settle_absent(absent, there, committed, gone_from(str(root)))
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-import batch.results
+import batch.unfinished
+import batch.written
 from batch.errors import ArchiveError
 from batch.results import Results
 from batch.run_note import read_note
@@ -38,7 +39,7 @@ def test_what_an_unfinished_run_has_done_comes_before_what_a_finished_one_did(re
     run.keep([NEW_B])
     previous = results().read()
     assert list(previous.rows) == [A, NEW_B, C]
-    assert dict(previous.committed) == {b"a.jpg": "a.jpg", b"b.jpg": "b.jpg"}
+    assert dict(previous.committed) == {b"a.jpg": A, b"b.jpg": B}
 
 
 def test_a_rerun_adds_to_the_shards_of_the_run_before(results):
@@ -74,7 +75,7 @@ def test_shards_of_a_run_that_came_to_its_end_count_no_more(results, monkeypatch
     run = results()
     run.keep([NEW_B])
     with monkeypatch.context() as broken:
-        broken.setattr(batch.results.shutil, "rmtree", lambda *_, **__: None)
+        broken.setattr(batch.unfinished.shutil, "rmtree", lambda *_, **__: None)
         finish(run, [A, B])
     assert list(results().read().rows) == [A, B]
 
@@ -141,8 +142,8 @@ def killed(run: Results, rows, monkeypatch, *, at_the_csv: bool) -> None:
     """Commit, and come no further."""
     with monkeypatch.context() as broken:
         if at_the_csv:
-            broken.setattr(batch.results, "write_csv", raising(KeyboardInterrupt()))
-        broken.setattr(batch.results.shutil, "rmtree", raising(KeyboardInterrupt()))
+            broken.setattr(batch.written, "keep_edits", raising(KeyboardInterrupt()))
+        broken.setattr(batch.unfinished.shutil, "rmtree", raising(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             run.commit(rows)
 

@@ -48,7 +48,7 @@ def test_a_sheet_goes_out_is_written_into_and_comes_back(album, ask):
     assert out.splitlines()[-1] == "4 rows, 1 edited, 3 unchanged: review.xlsx"
     assert album.records[path].review.caption == "개가 달린다"
     code, out, _ = ask("undo-merge")
-    assert (code, out.partition(",")[0]) == (0, "undone: 1 decisions of review.xlsx")
+    assert (code, out.partition(",")[0]) == (0, "undone: 1 decision of review.xlsx")
     assert album.records[path].reviews == ()
 
 

@@ -86,7 +86,7 @@ def test_a_reviewed_photo_gets_a_sidecar_beside_it(photos, naming, expected):
     assert sidecars(photos) == [expected]
     assert said(photos / expected) == "a dog runs"
     assert (done.written, done.exit_code) == (1, 0)
-    assert str(done) == "1 photos, 1 sidecars written"
+    assert str(done) == "1 photo, 1 sidecars written"
 
 
 def test_the_photos_stay_as_they_are(photos):

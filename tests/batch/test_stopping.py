@@ -165,7 +165,7 @@ def test_an_edited_spreadsheet_is_set_aside_by_a_short_night_too(album):
 
 
 @pytest.mark.parametrize(
-    "place", [(batch.results, "write_records"), (batch.results, "write_csv"), (Results, "keep")]
+    "place", [(batch.written, "write_records"), (batch.written, "keep_edits"), (Results, "keep")]
 )
 def test_a_short_night_that_is_killed_at_its_end_loses_nothing(album, twin, monkeypatch, place):
     for archive in (album, twin):

@@ -53,7 +53,7 @@ FAILED = [row(1, Status.TRUNCATED), row(2, Status.IO), row(3, Status.IO)]
         ),
         (
             counted([BLANK], passed_over=1, encoded=1),
-            "1 photos, 0 captioned in 2 s (0.5 photos/s), 1 not a scene",
+            "1 photo, 0 captioned in 2 s (0.5 photos/s), 1 not a scene",
         ),
         (counted([], [*NEW[:2], BLANK]), "3 photos, nothing new, 1 not a scene"),
     ],

@@ -7,10 +7,13 @@ from unittest.mock import patch
 import pytest
 
 import batch.results
+import batch.written
 from batch.__main__ import main
 from batch.merge_review import merge_review
 from batch.pipeline import run
+from manifests.durable import sha256_file
 from manifests.journal import Journal
+from manifests.manifest import read_archive
 from tests.batch.reviewers import Sheet
 
 
@@ -45,6 +48,18 @@ def test_nothing_new_is_told_at_a_glance_and_changes_no_byte(album, is_quick):
     assert [getattr(again, name) for name in names] == [4 + 1, 4, 0, 0, first.failed, 3, {}]
     assert "nothing new" in str(again)
     assert not again.newly_failed
+
+
+def test_the_manifest_is_read_through_once_to_tell(album, monkeypatch):
+    run(album.config())
+    asked = []
+    monkeypatch.setattr(
+        batch.written, "sha256_file", lambda path: asked.append(path) or digest(path)
+    )
+    monkeypatch.setattr(batch.written, "read_archive", lambda path: asked.append(path) or of(path))
+    digest, of = sha256_file, read_archive
+    run(album.config())
+    assert asked == [album.out / "captions.parquet"] * 2
 
 
 CHANGES = {

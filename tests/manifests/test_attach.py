@@ -23,6 +23,11 @@ def said(*entries):
     return reviews
 
 
+def were(*rows):
+    """Give the rows of the manifest before."""
+    return {each.raw_path: each for each in rows}
+
+
 def place(path, photo_id):
     return Place(path.encode(), photo_id)
 
@@ -67,7 +72,7 @@ def test_a_conflict_stays_beside_the_words_that_stand():
 def test_a_moved_photo_takes_its_review_along():
     reviews = said(Said(place("a.jpg", A), EDITED))
     there = [row("new/a.jpg", A)]
-    assert [*moves(there, reviews, {b"a.jpg": A})] == [
+    assert [*moves(there, reviews, were(row("a.jpg", A)))] == [
         Moved(place("a.jpg", A), place("new/a.jpg", A))
     ]
 
@@ -75,7 +80,7 @@ def test_a_moved_photo_takes_its_review_along():
 def test_a_photo_that_is_only_missing_keeps_its_review():
     reviews = said(Said(place("a.jpg", A), EDITED))
     rows = [row("a.jpg", A, status=Status.MISSING), row("copy.jpg", A)]
-    assert not [*moves(rows, reviews, {b"a.jpg": A, b"copy.jpg": A})]
+    assert not [*moves(rows, reviews, were(row("a.jpg", A), row("copy.jpg", A)))]
     assert attach(rows, reviews)[0].reviews == (EDITED,)
 
 
@@ -83,7 +88,7 @@ def test_two_photos_that_swap_names_swap_their_reviews():
     other = replace(EDITED, caption="a cat")
     reviews = said(Said(place("1.jpg", A), EDITED), Said(place("2.jpg", B), other))
     swapped = [row("1.jpg", B), row("2.jpg", A)]
-    for entry in moves(swapped, reviews, {b"1.jpg": A, b"2.jpg": B}):
+    for entry in moves(swapped, reviews, were(row("1.jpg", A), row("2.jpg", B))):
         reviews.take(entry, "")
     assert [each.review.caption for each in attach(swapped, reviews)] == ["a cat", "a wet dog"]
 
@@ -91,23 +96,33 @@ def test_two_photos_that_swap_names_swap_their_reviews():
 def test_a_copy_that_was_there_all_along_does_not_take_the_review_of_a_file_that_changed():
     reviews = said(Said(place("a.jpg", A), EDITED))
     rows = [row("a.jpg", B), row("copy.jpg", A)]
-    assert not [*moves(rows, reviews, {b"a.jpg": A, b"copy.jpg": A})]
+    assert not [*moves(rows, reviews, were(row("a.jpg", A), row("copy.jpg", A)))]
 
 
 def test_a_photo_that_cannot_be_read_this_time_keeps_its_review_from_its_copy():
     reviews = said(Said(place("a.jpg", A), EDITED))
     unread = row("a.jpg", None, status=Status.UNSTABLE, caption=None, captioner=None)
-    assert not [*moves([unread, row("copy.jpg", A)], reviews, {b"a.jpg": A})]
+    assert not [*moves([unread, row("copy.jpg", A)], reviews, were(row("a.jpg", A)))]
 
 
 def test_one_of_several_new_places_takes_the_review_and_the_others_are_offered_it():
     reviews = said(Said(place("a.jpg", A), EDITED))
     rows = [row("x.jpg", A), row("y.jpg", A)]
-    for entry in moves(rows, reviews, {b"a.jpg": A}):
+    for entry in moves(rows, reviews, were(row("a.jpg", A))):
         reviews.take(entry, "")
     first, second = attach(rows, reviews)
     assert first.reviews == (EDITED,)
     assert second.offers == (Offer("en", "a wet dog", "copy of x.jpg"),)
+
+
+def test_of_many_copies_that_were_moved_each_review_finds_one():
+    names = [f"{number:03}.jpg" for number in range(300)]
+    own = [replace(EDITED, caption=f"{name} as a person sees it") for name in names]
+    reviews = said(*(Said(place(name, A), each) for name, each in zip(names, own, strict=True)))
+    moved = [row(f"new/{name}", A) for name in names]
+    for entry in moves(moved, reviews, were(*(row(name, A) for name in names))):
+        reviews.take(entry, "")
+    assert [each.reviews for each in attach(moved, reviews)] == [(each,) for each in own]
 
 
 def test_a_manifest_brings_back_only_what_the_journal_has_never_heard_of():

@@ -32,6 +32,20 @@ def test_a_date_out_of_range_becomes_the_nearest_that_fits(given_ns, kept_ns):
     assert back(mtime_ns=given_ns).mtime_ns == kept_ns
 
 
+def test_texts_that_many_rows_have_are_in_memory_once():
+    drawn = [record(b"a.jpg"), record(b"b.jpg", caption="a cat")]
+    first, second = records_of(batch_of(drawn, SCHEMA))
+    for name in ("captioner", "decode", "format", "language", "width"):
+        assert getattr(first, name) is getattr(second, name)
+
+
+def test_lists_of_a_part_of_the_rows_are_their_own():
+    drawn = [record(str(n).encode(), alternatives=tuple("abc"[:n])) for n in range(4)]
+    part = batch_of(drawn, SCHEMA).slice(1, 2)
+    assert [each.alternatives for each in records_of(part)] == [("a",), ("a", "b")]
+    assert [*records_of(part.slice(0, 0))] == []
+
+
 def test_a_status_out_of_the_list_is_an_error():
     batch = batch_of([record()], SCHEMA).set_column(
         SCHEMA.get_field_index("status"), SCHEMA.field("status"), pa.array(["maybe"])

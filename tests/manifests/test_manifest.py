@@ -65,7 +65,7 @@ def test_the_sha256_of_the_file_is_returned(path):
 
 
 def test_rows_of_many_row_groups_come_back(path, monkeypatch):
-    monkeypatch.setattr(manifest, "_ROWS_AT_ONCE", 10)
+    monkeypatch.setattr(manifest, "_ROWS_IN_A_GROUP", 10)
     rows = sorted(some_records(101), key=sort_key)
     write_records(path, rows, "/photos")
     assert pq.ParquetFile(path).num_row_groups == 11

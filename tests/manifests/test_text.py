@@ -31,6 +31,13 @@ def test_a_typed_cell_holds_only_what_xml_has_a_place_for(text):
     cell.encode("utf-8")
 
 
+def test_whatever_cannot_be_seen_is_written_out():
+    unseen = [chr(c) for c in (*range(9), *range(11, 32), 127, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF)]
+    for each in unseen:
+        for cell in (escape_cell(f"a{each}"), escape_typed(f"a{each}")):
+            assert cell.startswith("a\\"), repr(each)
+
+
 @pytest.mark.parametrize(
     ("text", "cell"),
     [
