@@ -102,6 +102,10 @@ class Stage:
         except Exception:
             yield from _results(at_work)
             raise
+        except GeneratorExit:  # a run that stops early: what was encoded since is not lost
+            with suppress(OSError):
+                self._keep(features)
+            raise
         finally:
             captioning.shutdown(wait=False)  # Ctrl-C does not wait for it either
         yield from _results(at_work)

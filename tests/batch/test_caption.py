@@ -82,6 +82,16 @@ def test_a_shard_is_given_while_the_next_photos_take_long_to_load(shards, monkey
     assert in_time == [True]
 
 
+def test_what_was_encoded_when_a_run_stops_is_not_encoded_again(shards, fake_encoder, monkeypatch):
+    slowly(monkeypatch, 0.2)
+    found = shards()
+    next(found)
+    found.close()
+    assert fake_encoder.photos > 2
+    assert len(list(shards())) == 3
+    assert fake_encoder.photos == 6
+
+
 def test_what_goes_wrong_in_the_thread_ends_the_run(shards, monkeypatch):
     def broken(*_):
         raise OSError("no room")
