@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from operator import attrgetter
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -81,13 +82,14 @@ class Stage:
 
         A photo whose identity is `known` takes over that caption. New features are in the cache
         before their shard is given. While a thread captions a shard, the next photos are encoded:
-        a GPU does not wait at a shard's edge.
+        a GPU does not wait at a shard's edge. Where loading them fails, that shard is given first.
         """
+        captioning = ThreadPoolExecutor(1)
+        at_work: list[Future[Shard]] = []
         loaded: list[LoadedPhoto] = []
         features: dict[str, np.ndarray] = {}
         have = _Either(self.cache, known)
-        with ThreadPoolExecutor(1) as captioning:
-            at_work: list[Future[Shard]] = []
+        try:
             for chunk, new in load_and_encode(photos, have, self.encode):
                 loaded += chunk
                 features |= new
@@ -97,7 +99,16 @@ class Stage:
                     loaded, features = [], {}
                 elif at_work and at_work[0].done():
                     yield at_work.pop().result()
+        except Exception:
             yield from _results(at_work)
+            raise
+        except GeneratorExit:  # a run that stops early: what was encoded since is not lost
+            with suppress(OSError):
+                self._keep(features)
+            raise
+        finally:
+            captioning.shutdown(wait=False)  # Ctrl-C does not wait for it either
+        yield from _results(at_work)
         if loaded:
             yield self._caption(loaded, features, known)
 
@@ -184,13 +195,21 @@ def _check_languages(captioners: Collection[Captioner]) -> None:
 
 
 def encode_with(folder: str) -> Encode:
-    """Encode with a captioner's encoder, which is built when a first photo needs it."""
+    """Encode with a captioner's encoder, which is built when a first photo needs it.
+
+    Any thread may: photos whose features were damaged are encoded beside the next ones.
+    """
+    one_at_a_time = Lock()  # OpenVINO takes no batch beside another one
 
     @cache
     def encoder() -> Encoder:
         return load_encoder(folder, bfloat16=has_bfloat16())
 
-    return lambda pixels: encoder().predict_on_batch(pixels)
+    def encode(pixels: np.ndarray) -> Any:
+        with one_at_a_time:
+            return encoder().predict_on_batch(pixels)
+
+    return encode
 
 
 @dataclass(frozen=True)

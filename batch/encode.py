@@ -18,6 +18,7 @@ from batch.sandbox import WORKERS, load
 from batch.scan import Photo, RemotePhoto
 
 CHUNK = 32  # photos loaded together, and the encoder's batch
+A_WHILE = 1.0  # seconds that photos may take until it is told that there are none yet
 AHEAD = 3  # chunks loaded before they are asked for: 25 MiB
 THREADS = WORKERS
 FETCHING = max(8, THREADS)  # threads where photos are fetched, and are mostly waited for
@@ -46,7 +47,8 @@ def load_and_encode(
     """Load photos in their order, and encode those whose identity is not in `cached`.
 
     Gives, a chunk at a time, the loaded photos (their pixels dropped) and the new features by
-    photo identity, float16 (8, 8, 2048). Photos of equal bytes are encoded once.
+    photo identity, float16 (8, 8, 2048). Photos of equal bytes are encoded once. While a chunk
+    takes long there are empty ones, so that nobody waits for it who has other things to do.
     """
     import tensorflow as tf  # five seconds to import: only when there is work
 
@@ -75,7 +77,11 @@ def load_and_encode(
     dataset = tf.data.Dataset.from_generator(chunks, output_signature=signature).prefetch(AHEAD)
     iterator = dataset.as_numpy_iterator()
     _unended.append(iterator)
-    for number, photo_ids, pixels in _when_ready(iterator, ready):
+    for found in _when_ready(iterator, ready):
+        if found is None:
+            yield [], {}
+            continue
+        number, photo_ids, pixels = found
         features = encode(pixels) if len(photo_ids) else pixels
         grids = np.asarray(features[: len(photo_ids)]).astype(np.float16)
         named = zip(photo_ids, grids, strict=True)
@@ -85,15 +91,16 @@ def load_and_encode(
         raise wrong[0]
 
 
-def _when_ready(iterator: Iterator[Item], ready: Semaphore) -> Iterator[Item]:
-    """Give all but the first, each when it is there.
+def _when_ready(iterator: Iterator[Item], ready: Semaphore) -> Iterator[Item | None]:
+    """Give all but the first, each when it is there; each A_WHILE that it is not, None.
 
     No signal gets through to Python while it waits in TensorFlow, and photos that come by URL can
     take minutes.
     """
     next(iterator)
     while True:
-        ready.acquire()
+        while not ready.acquire(timeout=A_WHILE):
+            yield None
         try:
             found = next(iterator)
         except StopIteration:

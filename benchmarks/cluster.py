@@ -72,6 +72,8 @@ def steady(log: Path, first: int) -> tuple[int, float]:
     """Give how many photos a run has captioned, and how many a second after the `first` shards."""
     events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     shards = [event for event in events if event["event"] == "shard kept"]
+    if len(shards) <= first:
+        sys.exit(f"{len(shards)} shards tell no rate: give more photos")
     start, *times = [datetime.fromisoformat(shard["time"]) for shard in shards[first - 1 :]]
     seconds = (times[-1] - start).total_seconds()
     counts = [shard["photos"] for shard in shards]

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,10 +15,10 @@ from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from benchmarks.bench.way import Task, Way
-from benchmarks.processes import Peak, busy_seconds, cpu_seconds
+from benchmarks.processes import Peak, busy_seconds, cpu_seconds, family
 
 LIMIT = 600.0  # seconds that a way may take for its start or for a round
 _RAISED = re.compile(r"[A-Za-z_][\w.]*: ")  # the line of a traceback that says what it was
@@ -85,13 +86,15 @@ class Running:
     def _ask(self, line: str = "") -> dict[str, float]:
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin and stdout  # they are pipes
-        overdue = threading.Timer(LIMIT, self.process.kill)
-        overdue.start()
-        with self.peak.watching(self.process.pid), suppress(BrokenPipeError):
+        answer = ""
+        with (
+            _no_longer(LIMIT, self.process),
+            self.peak.watching(self.process.pid),
+            suppress(BrokenPipeError),  # it has died since
+        ):
             stdin.write(line)
             stdin.flush()
             answer = stdout.readline()
-        overdue.cancel()
         if not answer:
             raise FailedError(self._last_words())
         found: dict[str, float] = json.loads(answer)
@@ -122,7 +125,27 @@ def running(way: Way, task: Task) -> Iterator[Running]:
         try:
             yield Running(way, process, said)
         finally:
-            process.kill()
+            _end(process)
+            with suppress(BrokenPipeError):
+                cast("IO[str]", process.stdin).close()
+
+
+@contextmanager
+def _no_longer(seconds: float, process: "subprocess.Popen[str]") -> Iterator[None]:
+    """End a process where the block takes longer."""
+    overdue = threading.Timer(seconds, _end, [process])
+    overdue.start()
+    try:
+        yield
+    finally:
+        overdue.cancel()
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Kill a process and those below it, which would disturb the others."""
+    for pid in [*family(process.pid)] if process.poll() is None else []:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def measure(

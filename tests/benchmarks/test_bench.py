@@ -2,13 +2,17 @@
 
 import json
 import sys
+import threading
+from time import sleep
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
 
+import benchmarks.bench.measure as measuring
 from benchmarks.bench.__main__ import main
 from benchmarks.bench.drawn import SIZES, draw_photos, picture
-from benchmarks.bench.measure import measure
+from benchmarks.bench.measure import FailedError, measure, running
 from benchmarks.bench.results import aims, disturbed, keep, read, tables, whole
 from benchmarks.bench.way import Task, Way
 from benchmarks.bench.ways import (
@@ -19,6 +23,7 @@ from benchmarks.bench.ways import (
     WAYS,
     ways_for_own_photos,
 )
+from benchmarks.processes import family, resident
 from tests.benchmarks import stand_ins
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what it reads is in /proc")
@@ -62,6 +67,48 @@ def test_time_and_memory_are_those_of_a_way_and_of_what_it_starts(rows_of, ready
     assert rows["busy"]["photos/s"] <= 6
     more = rows["large"]["peak MiB"] - rows["quick"]["peak MiB"]
     assert more > 0.8 * stand_ins.MEMORY / 2**20
+
+
+@pytest.fixture
+def one_way(tmp_path):
+    """Give a way that starts another process, and its task."""
+    draw_photos(tmp_path / "photos", (32, 24), 4)
+    settings = ("busy", str(tmp_path / "trace"))
+    way = Way("g", "w", "tests.benchmarks.stand_ins:ready_in_a_child", "small", 3, settings)
+    return way, Task(str(tmp_path / "photos"), 3, "", str(tmp_path / "work"))
+
+
+def test_a_way_that_died_between_two_rounds_has_a_row_that_tells_why(one_way):
+    with running(*one_way) as way:
+        way.start()
+        way.process.kill()
+        way.process.wait()
+        with pytest.raises(FailedError, match="killed"):
+            way.round()
+
+
+def test_what_takes_too_long_ends_with_all_that_it_has_started(one_way, monkeypatch):
+    with running(*one_way) as way:
+        way.start()
+        monkeypatch.setattr("benchmarks.bench.measure.LIMIT", 0.3)
+        seen = []
+        with monkeypatch.context() as looked_at:
+            end = measuring._end
+            looked_at.setattr(measuring, "_end", lambda it: (seen.extend(family(it.pid)), end(it)))
+            with pytest.raises(FailedError, match="took more than"):
+                way.round()
+    assert len(seen) == 2
+    assert not any(resident(pid) for pid in seen)
+
+
+def test_who_interrupts_a_way_does_not_wait_for_its_limit(one_way, monkeypatch):
+    with running(*one_way) as way:
+        monkeypatch.setattr(way.peak, "watching", Mock(side_effect=KeyboardInterrupt))
+        before = threading.active_count()
+        with pytest.raises(KeyboardInterrupt):
+            way.start()
+        sleep(0.1)
+        assert threading.active_count() == before
 
 
 def test_what_is_not_installed_is_told(rows_of):
