@@ -12,7 +12,7 @@ from distributed import get_worker, worker_client
 from batch.config import captioner_folder, version
 from batch.device import share_cores
 from batch.errors import ArchiveError
-from batch.order import Known, Order
+from batch.order import Known, Order, size_of, unseen
 from batch.quiet import start_tensorflow
 from batch.rows import Shard
 from batch.scan import Photo
@@ -69,10 +69,7 @@ def check(order: Order) -> None:
         )
     Known(order)
     if order.seen and not _sees(*order.seen):
-        raise ArchiveError(
-            f"does not see {order.seen[0]!r} as the run does: the folder of photos must be there, "
-            "under the same path, on every machine of the cluster"
-        )
+        raise ArchiveError(unseen(repr(order.seen[0]), order.seen[0]))
     for name, signature in zip(order.captioners, order.signatures, strict=True):
         if _signature(name) != signature:
             raise ArchiveError(
@@ -80,9 +77,9 @@ def check(order: Order) -> None:
             )
 
 
-def _sees(path: str, size: int) -> bool:
+def _sees(place: str, size: int) -> bool:
     try:
-        return os.stat(path).st_size == size
+        return size_of(place) == size
     except OSError:
         return False
 

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Order:
     search: tuple[tuple[str, Any], ...]
     features: str
     cache_limit: int | None
-    known: str  # the path of the file of identities
+    known: str  # the place of the file of identities
     settings: tuple[tuple[str, str], ...]  # names and values of the environment
     seen: tuple[str, int] | None  # a photo that is there, and its bytes
 
@@ -79,12 +80,25 @@ def _file_name(out: str) -> str:
 
 
 def _one_seen(photos: Iterable[Photo]) -> tuple[str, int] | None:
-    for photo in photos:
-        if type(photo) is Photo:  # others are not on a disk
+    for photo in islice(photos, 10):
+        if type(photo) is Photo or is_url(photo.location):  # others are anyone's to fetch
             with suppress(OSError):
-                path = os.path.abspath(photo.location)
-                return path, os.stat(path).st_size
+                place = absolute(photo.location)
+                return place, size_of(place)
     return None
+
+
+def size_of(place: str) -> int:
+    """Tell the bytes of a photo on a disk or in a store. Raises OSError."""
+    return stores.entry_of(place).size if is_url(place) else os.stat(place).st_size
+
+
+def unseen(what: str, place: str) -> str:
+    """Say that a worker does not see something, which is at a place, and what to do."""
+    remedy = "it must be on a disk that all machines of the cluster share, under the same path"
+    if is_url(place):
+        remedy = "give this machine the run's credentials of the store, and `make storage`"
+    return f"does not see {what} as the run does: {remedy}"
 
 
 def _write(order: Order, known: Iterable[str]) -> None:
@@ -114,10 +128,7 @@ class Known(Mapping[str, Record]):
             found = _read(order.known)
         run, self._digests = found[:16], memoryview(found)[16:]
         if run.hex() != order.run:
-            raise ArchiveError(
-                f"does not see the feature cache {order.features!r}: give FEATURES= a folder that "
-                "all machines of the cluster share, under the same path"
-            )
+            raise ArchiveError(unseen(f"the feature cache {order.features!r}", order.features))
 
     def __getitem__(self, photo_id: str) -> Record:
         digest = bytes.fromhex(photo_id)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from batch.config import keep_out_of
 from batch.errors import ArchiveError
-from batch.stores import is_url, tidy
+from batch.stores import is_below, is_url, tidy
 
 PLACES = ("archive", "out", "features")
 # Commands whose OUT= is no folder of results.
@@ -32,16 +32,12 @@ def reached(options: argparse.Namespace, tell: Callable[[str], None]) -> Iterato
             setattr(options, name, tidy(given))
     command = options.command.__name__
     _check(options, command)
-    out = getattr(options, "out", None)
-    if out is None or command in (*_OTHERS, *_AS_THEY_ARE):
+    url = None if command in _OTHERS else _results(options)
+    if url is None or command in _AS_THEY_ARE:
         yield
         return
-    from batch.stored_results import at_hand, copied_from
+    from batch.stored_results import at_hand
 
-    url = copied_from(out)
-    if not is_url(url):
-        yield
-        return
     quiet = getattr(options, "quiet", False)
     with at_hand(url, tell, writes=_writes(options, command), quiet=quiet) as options.out:
         yield
@@ -55,9 +51,34 @@ def _check(options: argparse.Namespace, command: str) -> None:
                 f"{given} is no place on this machine: of {command.replace('_', '-')}, only the "
                 "archive, its results and the features may be in a store; copy it here first"
             )
-    archive, out = getattr(options, "archive", None), getattr(options, "out", None)
-    if archive is not None and out is not None and is_url(archive) and is_url(out):
-        keep_out_of(archive, {"OUT": out})
+
+
+def _results(options: argparse.Namespace) -> str | None:
+    """Give the URL of a command's results, if it has one, by their copy's path too.
+
+    Raises ArchiveError where they are not apart from photos and features: all below their URL is
+    theirs, and kept as the copy is.
+    """
+    out = getattr(options, "out", None)
+    if out is None:
+        return None
+    from batch.stored_results import copied_from
+
+    url = copied_from(out)
+    if not is_url(url):
+        return None
+    for name, given in (("DIR", "archive"), ("FEATURES", "features")):
+        place = getattr(options, given, None)
+        if place is None or not is_url(place):
+            continue
+        if given == "archive":
+            keep_out_of(place, {"OUT": url})
+        if is_below(place, url):
+            raise ArchiveError(
+                f"{name} is {place!r}, inside {url!r}, all of which is fetched as results; give "
+                "OUT= a folder of its own"
+            )
+    return url
 
 
 def _writes(options: argparse.Namespace, command: str) -> bool:

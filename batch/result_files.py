@@ -22,10 +22,11 @@ Sign = tuple[int, int]
 def files_below(folder: str, only: tuple[str, ...] = ()) -> dict[str, Sign]:
     """Find the files of results by their names from the folder; of folders those of `only`, if any.
 
-    Locks and files in the making are none.
+    Locks and files in the making are none. Raises OSError where a folder cannot be listed, whose
+    files are not gone.
     """
     found = {}
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=_unless_gone):
         if only and place == folder:
             folders[:] = [name for name in folders if name in only]
         making = {path.name for path in leftovers(Path(place))}
@@ -35,6 +36,11 @@ def files_below(folder: str, only: tuple[str, ...] = ()) -> dict[str, Sign]:
                 with suppress(FileNotFoundError):
                     found[os.path.relpath(path, folder)] = sign_of(path)
     return found
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def sign_of(path: str | Path) -> Sign:

@@ -11,6 +11,7 @@ import platform
 import secrets
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -33,17 +34,17 @@ class StoreLock:
         self._ended = threading.Event()
         self._refreshing = threading.Thread(target=self._refresh, daemon=True)
 
-    def take(self, left_behind: str | None = None) -> None:
+    def take(self, left_behind: Collection[str] = ()) -> None:
         """Take the lock, and hold on to it.
 
-        `left_behind` is the token of a run of this machine that is known to be dead. Raises
+        `left_behind` are tokens of runs of this machine that are known to be dead. Raises
         LockedError, which says who holds it, or OSError.
         """
         held = self.held_by()
         try:
             if held is None:
                 write(self.url, self._said(), new=True)
-            elif left_behind is not None and held.get("token") == left_behind:
+            elif held.get("token") in left_behind:
                 write(self.url, self._said())
             else:
                 self._take_over(held)

@@ -45,10 +45,11 @@ def is_url(place: str) -> bool:
 
 
 def tidy(place: str) -> str:
-    """Write a place as it is known by: a URL without a slash at its end, `file://` as a path."""
+    """Write a place as it is known by: a URL in one way, `file://` as a path."""
     if place.lower().startswith(_FILE):
         return place[len(_FILE) :] or "/"
-    return place.rstrip("/") if is_url(place) and not place.endswith("://") else place
+    found = _URL.match(place) if is_url(place) else None
+    return found[0].lower() + place[found.end() :].rstrip("/") if found else place
 
 
 def absolute(place: str) -> str:

@@ -52,9 +52,11 @@ class WorkingCopy:
     def hold(self, lock: StoreLock) -> None:
         """Take the lock; that of a run that died on this machine is known by its token."""
         before = self._read_state()
-        write_json(self._state, {**before, "url": self.url, "token": lock.token})
+        # Those of tries that got no answer stay: one of them may be in the store, or will be seen.
+        tokens = before.get("tokens", [])
+        write_json(self._state, {**before, "url": self.url, "tokens": [*tokens, lock.token]})
         try:
-            lock.take(before.get("token"))
+            lock.take(tokens)
         except FileNotFoundError as error:
             raise self._no_bucket() from error
         self.lock = lock
@@ -106,9 +108,7 @@ class WorkingCopy:
             self._put_all((name for name in new if name not in LAST), here)
             for name in (name for name in LAST[:-1] if name in new):
                 self._put(name, here)
-            for name in gone:
-                remove(f"{self.url}/{name}")
-                del self._known[name]
+            _at_once(self._remove, gone)
             if VIEW in new:
                 self._put(VIEW, here)
         finally:
@@ -219,6 +219,10 @@ class WorkingCopy:
         put(os.path.join(self.folder, name), url)
         self._known[name] = here[name], entry_of(url).tag
 
+    def _remove(self, name: str) -> None:
+        remove(f"{self.url}/{name}")
+        del self._known[name]
+
     def _read_state(self) -> dict[str, Any]:
         try:
             found = json.loads(self._state.read_bytes())
@@ -228,8 +232,8 @@ class WorkingCopy:
 
     def _write_state(self) -> None:
         files = {name: [*sign, tag] for name, (sign, tag) in sorted(self._known.items())}
-        token = self.lock.token if self.lock else self._read_state().get("token")
-        write_json(self._state, {"url": self.url, "token": token, "files": files})
+        tokens = [self.lock.token] if self.lock else self._read_state().get("tokens", [])
+        write_json(self._state, {"url": self.url, "tokens": tokens, "files": files})
 
 
 def _known_in(state: Mapping[str, Any]) -> dict[str, tuple[Sign, str]]:
@@ -238,7 +242,11 @@ def _known_in(state: Mapping[str, Any]) -> dict[str, tuple[Sign, str]]:
 
 
 def _at_once(work: Any, names: Iterable[str]) -> None:
-    """Do something for some files at once. Raises the first error, when the others are done."""
+    """Do something for some files at once. After an error, which is raised, no more are begun."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for done in [pool.submit(work, name) for name in names]:
-            done.result()
+        try:
+            for done in [pool.submit(work, name) for name in names]:
+                done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

@@ -1,5 +1,6 @@
 """Captions by the workers of a Dask cluster: the bytes of one machine, whatever dies."""
 
+import errno
 import logging
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from urllib.error import HTTPError
@@ -36,7 +38,7 @@ from batch.order import Known, ordered
 from batch.pipeline import encode_archive, run
 from models.errors import MissingExtraError
 from models.fingerprints import encoder_fingerprint
-from tests.batch.archives import Archive, caption_of, draw
+from tests.batch.archives import Archive, caption_of, draw, photo
 from tests.batch.on_worker import BLUE, GREEN, MARK, RED, SHARD
 
 NOWHERE = "tcp://127.0.0.1:9"
@@ -286,6 +288,49 @@ def test_a_shard_that_ends_each_worker_is_told_and_what_was_done_before_is_kept(
     assert archive.captions == {name: caption_of(archive.root / name) for name in archive.captions}
 
 
+# Object storage.
+
+
+def test_a_worker_without_credentials_for_a_bucket_writes_no_rows(
+    archive, thread_cluster, bucket, monkeypatch
+):
+    bucket.put("photos/a.png", photo(1))
+    monkeypatch.setattr(batch.on_worker, "size_of", lambda _: raise_denied())
+    config = archive.config(scheduler=thread_cluster.scheduler_address)
+    with pytest.raises(ArchiveError, match=r"does not see 's3://.*/a\.png'.*credentials"):
+        run(replace(config, archive=f"{bucket.url}/photos"))
+    assert not (archive.out / "captions.parquet").exists()
+
+
+def raise_denied():
+    raise PermissionError(errno.EACCES, "may not be used")
+
+
+@pytest.mark.slow
+def test_every_byte_in_a_bucket_is_that_of_one_machine(
+    archive, bucket, tmp_path, stub_captioner, monkeypatch
+):
+    for number in range(3 * SHARD + 5):
+        bucket.put(f"photos/{number % 3}/{number:03}.png", photo(number))
+    bucket.put("photos/0/bad.png", b"no photo")
+    monkeypatch.chdir(tmp_path)
+
+    def asked(place):
+        out = ["--out", f"{bucket.url}/{place}/out", "--captioner", archive.captioner]
+        return [*out, "--features", f"{bucket.url}/{place}/features", f"{bucket.url}/photos"]
+
+    spread = program("caption", "--workers", "2", *asked("spread"))
+    assert spread.wait(300) == 3, spread.communicate()
+    assert main(["caption", *asked("alone")]) == 3
+    found, alone = (
+        {key: bucket.read(place + key) for key in bucket.keys(place)}
+        for place in ("spread/", "alone/")
+    )
+    assert found.keys() == alone.keys()
+    differ = {key for key in found if found[key] != alone[key]}
+    assert differ <= {"out/last_run.json", "out/log.jsonl"}
+
+
 # Processes of this machine.
 
 _RUN = """
@@ -300,9 +345,15 @@ sys.exit(batch.__main__.main(sys.argv[1:]))
 
 
 def spread_run(archive: Archive) -> "subprocess.Popen[str]":
-    """Start the program over two workers of its own, over stand-ins, in a group of its own."""
+    """Start a run over two workers of its own."""
     places = ["--out", archive.out, "--features", archive.features]
-    asked = ["caption", "--workers", "2", "--captioner", archive.captioner, *places, archive.root]
+    return program(
+        "caption", "--workers", "2", "--captioner", archive.captioner, *places, archive.root
+    )
+
+
+def program(*asked: object) -> "subprocess.Popen[str]":
+    """Start the program over stand-ins, in a group of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", _RUN, *map(str, asked)],
         stderr=subprocess.PIPE,

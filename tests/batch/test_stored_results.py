@@ -1,6 +1,8 @@
 """Photos, results and features in a bucket, from the commands down, against a real server of S3."""
 
+import errno
 import json
+import os
 import shutil
 import signal
 import sys
@@ -615,3 +617,74 @@ def test_who_needs_no_store_needs_none_of_its_packages(
     assert main([*asked, str(archive.root)]) == 0
     assert main([*asked, "s3://bucket/photos"]) == 1
     assert "s3fs is not installed; run make storage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["photos", "features"])
+def test_photos_and_features_are_not_taken_for_results(here, bucket, place, capsys):
+    """All below the URL of results is fetched into the copy, and removed when it is gone there."""
+    here.out = bucket.url if place == "photos" else f"{bucket.url}/features"
+    assert here.caption() == 1
+    assert "OUT= a folder of its own" in capsys.readouterr().err
+    assert sorted(bucket.keys()) == sorted(f"photos/{name}" for name in NAMES)
+
+
+def test_results_are_not_among_the_photos_by_their_copy_s_path_either(here, bucket, capsys):
+    here.caption()
+    here.out, here.dir = here.copy, bucket.url
+    before = state_of(bucket, "")
+    assert here.caption("--moved") == 1
+    assert "inside the photo folder" in capsys.readouterr().err
+    assert state_of(bucket, "") == before
+
+
+def test_words_in_a_folder_that_a_disk_does_not_list_stay_in_the_store(
+    here, bucket, tmp_path, monkeypatch, capsys
+):
+    here.caption()
+    sheet = tmp_path / "corrected.csv"
+    sheet.write_text("path,caption\na.png,mine\n", "utf-8")
+    assert here.run("merge-review", str(sheet)) == 0
+    reviews = state_of(bucket, "results/reviews/")
+    bring_all, scandir = WorkingCopy.bring_all, os.scandir
+
+    def failing(path):
+        if str(path).endswith("/reviews"):
+            raise OSError(errno.EIO, "Input/output error", path)
+        return scandir(path)
+
+    def bring(copy, tell):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "scandir", failing)
+            return bring_all(copy, tell)
+
+    monkeypatch.setattr(WorkingCopy, "bring_all", bring)
+    assert here.run("undo-merge") == 1
+    assert "Input/output error" in capsys.readouterr().err
+    assert reviews and state_of(bucket, "results/reviews/") == reviews
+
+
+def test_a_store_that_is_gone_is_not_asked_for_each_file(here, monkeypatch, capsys):
+    here.caption()
+    for number in range(100):
+        (here.copy / f"{number}.txt").write_text("x")
+    asked = []
+
+    def gone(source, url):
+        asked.append(url)
+        raise OSError(errno.EIO, "cannot be reached", url)
+
+    monkeypatch.setattr(batch.working_copy, "put", gone)
+    assert here.run("undo-merge") == 1
+    assert len(asked) < 50
+
+
+def test_a_machine_knows_its_own_lock_after_tries_that_got_no_answer(here, s3, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreLock, "leave", lambda lock: lock._ended.set())
+        assert here.caption() == 0
+    s3.end()
+    try:
+        assert here.caption() == here.caption() == 1
+    finally:
+        s3.begin()
+    assert here.caption() == 0

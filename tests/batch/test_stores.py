@@ -56,6 +56,8 @@ def test_a_place_has_one_name():
     assert tidy("s3://bucket/folder//") == "s3://bucket/folder"
     assert tidy("file:///photos/a b") == "/photos/a b"
     assert tidy("photos/") == "photos/"
+    assert tidy("S3://Bucket/Folder/") == "s3://Bucket/Folder"
+    assert tidy("s3://") == "s3://"
     assert is_below("s3://b/photos/out", "s3://b/photos/")
     assert not is_below("s3://b/photos2", "s3://b/photos")
 
