@@ -138,7 +138,7 @@ def test_what_one_machine_has_done_another_goes_on_with_after_a_kill(
         patch.setattr(StoreLock, "leave", lambda lock: lock._ended.set())
         with pytest.raises(Killed):
             here.caption()
-    assert here.encoder.photos == 2
+    assert here.encoder.photos >= 2  # the next shard may have been begun
     assert [key for key in bucket.keys("results/") if key.startswith(".parts/")]
 
     assert there.caption() == 75  # the lock is fresh
