@@ -444,7 +444,7 @@ def test_features_are_kept_even_where_the_captions_were_not(album, fake_encoder,
         broken.setattr(Results, "keep", stop)
         with pytest.raises(KeyboardInterrupt):
             run(album.config())
-    assert fake_encoder.photos == 2
+    assert fake_encoder.photos >= 2  # the next shard may have been begun
     run(album.config())
     assert fake_encoder.photos == 5
     assert_true(album)

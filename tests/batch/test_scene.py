@@ -265,7 +265,7 @@ def test_photos_that_cannot_be_read_any_more_are_left_out(lesson):
     told = []
     assert teach_scenes(*lesson, told.append).photos == 2
     assert {problem.file for problem in told} == {dev[0], train[0]}
-    assert len(FeatureCache(next(Path(features).iterdir()))) == 28
+    assert len(FeatureCache(str(next(Path(features).iterdir())))) == 28
 
 
 def test_a_few_photos_are_too_few(lesson):

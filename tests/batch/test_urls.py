@@ -313,8 +313,9 @@ def test_a_run_that_waits_for_slow_servers_is_stopped_at_once_and_goes_on_later(
         while not site.asked and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(number)
-        time.sleep(0.5)
-        process.send_signal(number)  # the first one waits for the photos in work
+        # It waits for the photos in work. Two that come before it is heard are one.
+        assert "stopping at the end" in process.stderr.readline()
+        process.send_signal(number)
     try:
         _, said = process.communicate(timeout=Limits().total_s / 2)
     finally:
