@@ -3,8 +3,8 @@
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from batch.errors import ArchiveError
@@ -96,31 +96,20 @@ def scan(
     return Walk(top, tuple(include), tuple(exclude), on_error).photos()
 
 
+@dataclass(eq=False)
 class Walk:
     """One walk of one archive; it holds the listings of the folders that lead to where it is."""
 
-    def __init__(
-        self,
-        root: str,
-        include: tuple[str, ...],
-        exclude: tuple[str, ...],
-        on_error: Callable[[str, OSError], None],
-    ) -> None:
-        self.start(root, include, exclude, on_error)
-        self.real_root = os.path.realpath(root)
-        found = os.stat(root)
-        self.seen = {(found.st_dev, found.st_ino)}  # folders that links may lead to, visited once
+    root: str
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    on_error: Callable[[str, OSError], None]
+    endings: Collection[str] = field(default_factory=extensions, init=False)
 
-    def start(
-        self,
-        root: str,
-        include: tuple[str, ...],
-        exclude: tuple[str, ...],
-        on_error: Callable[[str, OSError], None],
-    ) -> None:
-        """Note what is asked for."""
-        self.root, self.include, self.exclude, self.on_error = root, include, exclude, on_error
-        self.endings = extensions()
+    def __post_init__(self) -> None:
+        self.real_root = os.path.realpath(self.root)
+        found = os.stat(self.root)
+        self.seen = {(found.st_dev, found.st_ino)}  # folders that links may lead to, visited once
 
     def photos(self) -> Iterator[Photo]:
         """Give the photos, in order."""

@@ -54,22 +54,16 @@ def scan_store(
         ) from None
     except OSError as error:
         raise ArchiveError(f"{root!r} {error.strerror}") from error
-    return _StoreWalk(root, include, exclude, on_error, top).photos()
+    return _StoreWalk(root, tuple(include), tuple(exclude), on_error, top).photos()
 
 
+@dataclass(eq=False)
 class _StoreWalk(Walk):
     """A walk through a store; there are no links."""
 
-    def __init__(
-        self,
-        root: str,
-        include: Sequence[str],
-        exclude: Sequence[str],
-        on_error: Callable[[str, OSError], None],
-        top: Sequence[Entry],
-    ) -> None:
-        self.start(root, tuple(include), tuple(exclude), on_error)
-        self._top = top
+    top: Sequence[Entry]
+
+    def __post_init__(self) -> None:
         self._found: dict[str, Entry] = {}  # photos that were listed and not given yet
         self._ahead: dict[str, Future[list[Entry]]] = {}  # listings of folders that come next
         self._coming: dict[str, deque[str]] = {}  # by folder, those in it that were not asked for
@@ -82,7 +76,7 @@ class _StoreWalk(Walk):
     def listing(self, relative: str) -> Listing:
         """List the folders and photos of one folder, sorted by the bytes of their names."""
         try:
-            found = self._ahead.pop(relative).result() if relative else self._top
+            found = self._ahead.pop(relative).result() if relative else self.top
         except OSError as error:
             self.on_error(relative, error)
             found = []
