@@ -160,6 +160,11 @@ scene: check-corpus .venv/.train $(STORED) ## teach CAPTIONER= what is no scene,
 	$(call need,CAPTIONER)
 	@$(BATCH) scene $(CORPUS) $(OPTIONS) $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"}
 
+.PHONY: ranges
+ranges: check-dir $(READY) ## measure on photos what PRECISION=int8 needs of a captioner: CAPTIONER= DIR=
+	$(call need,CAPTIONER)
+	@$(BATCH) ranges --captioner="$$CAPTIONER" -- "$$DIR"
+
 .PHONY: attention
 attention: check-photo .venv/.train $(STORED) ## draw where a captioner looks, word by word: PHOTO=
 	@$(BATCH) attention $(OPTIONS) $${OUT:+--out="$$OUT"} $(SEARCH) -- "$$PHOTO"
@@ -190,7 +195,7 @@ korean: .venv/.korean ## install what training and scoring in Korean take
 storage: .venv/.storage ## install what DIR=s3://…, OUT= and FEATURES= in object storage take
 
 .PHONY: openvino
-openvino: .venv/.openvino ## install OpenVINO, for ENCODER_BACKEND=openvino
+openvino: .venv/.openvino ## install OpenVINO, for PRECISION=int8 and ENCODER_BACKEND=openvino
 
 .PHONY: cluster
 cluster: .venv/.cluster ## install Dask, for SCHEDULER= and WORKERS= and on each machine of a cluster
@@ -305,7 +310,7 @@ check-train: check-corpus
 	$(PIP) -r locks/requirements-korean.txt
 	@touch $@
 
-.venv/.dev: .venv/.installed locks/requirements-dev.txt
+.venv/.dev: .venv/.openvino locks/requirements-dev.txt
 	$(PIP) -r locks/requirements-dev.txt
 	@touch $@ .venv/.cluster .venv/.demo .venv/.train .venv/.urls .venv/.korean .venv/.storage
 

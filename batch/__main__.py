@@ -232,6 +232,11 @@ def _add_scene(parser: Any) -> None:
     add("--train-list", help="names of the photos it learnt from; a token file needs it")
 
 
+def _add_ranges(parser: Any) -> None:
+    parser.add_argument("archive", metavar="DIR", help=FOLDER)
+    parser.add_argument("--captioner", required=True, help="one that ships, or a folder")
+
+
 def _add_attention(parser: Any) -> None:
     add = parser.add_argument
     add("photo", metavar="PHOTO", help="the photo; nothing is written beside it")
@@ -302,6 +307,7 @@ COMMANDS: Mapping[Callable[[argparse.Namespace], int], Callable[[Any], None]] = 
     commands.evaluate: _add_evaluate,
     commands.calibrate: _add_calibrate,
     commands.scene: _add_scene,
+    commands.ranges: _add_ranges,
     commands.corpus: _add_corpus_survey,
     commands.attention: _add_attention,
     commands.structure: _add_structure,

@@ -158,6 +158,15 @@ def scene(options: argparse.Namespace) -> int:
     return COMPLETE
 
 
+def ranges(options: argparse.Namespace) -> int:
+    """Measure on photos what PRECISION=int8 needs to know of a captioner's encoder."""
+    start_tensorflow()
+    from batch.ranges import measure_ranges
+
+    print(measure_ranges(captioner_folder(options.captioner), options.archive))
+    return COMPLETE
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Score a captioner on photos that people have captioned."""
     start_tensorflow()

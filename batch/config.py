@@ -22,6 +22,7 @@ PRESETS = {
 CAPTIONER = "flickr8k-en"
 OUTPUTS = "outputs"
 FEATURES = os.path.join(OUTPUTS, "features")
+SETTINGS = ("PRECISION", "ENCODER_BACKEND")  # of the environment, which change what captions say
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 import os
 from typing import Any
 
+from batch.errors import ArchiveError
+
+_PRECISIONS = ("float32", "bfloat16", "int8")
 _sharers = 1
 
 
@@ -33,12 +36,20 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
+def asked_precision() -> str:
+    """Give PRECISION of the environment, "" without it. Raises ArchiveError for any other."""
+    asked = os.environ.get("PRECISION", "")
+    if asked and asked not in _PRECISIONS:
+        raise ArchiveError(f"PRECISION={asked}: give one of {', '.join(_PRECISIONS)}")
+    return asked
+
+
 def has_bfloat16() -> bool:
     """Tell whether bfloat16 is computed in hardware: an NVIDIA GPU from Ampere on, or the CPU.
 
     PRECISION=float32 or PRECISION=bfloat16 in the environment decides instead.
     """
-    asked = os.environ.get("PRECISION", "")
+    asked = asked_precision()
     if asked in ("float32", "bfloat16"):
         return asked == "bfloat16"
     import tensorflow as tf

@@ -2,7 +2,7 @@
 
 TensorFlow puts each convolution, its bias and its rectifier into one call of oneDNN. GPUs run the
 Keras model. ENCODER_BACKEND=openvino in the environment lets OpenVINO compute instead, on the
-processor.
+processor; with PRECISION=int8 it does, most of it in 8 bits.
 """
 
 import os
@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from batch.device import has_gpu
+from batch.device import asked_precision, has_gpu
 from batch.errors import ArchiveError
 from models import captioner
 from models.captioner import CaptionerConfig
 from models.encoder import IMAGE_SIZE, read_encoder_weights
 from models.errors import MissingExtraError
 from models.inference import Weights, encode, place
+from models.ranges import Ranges
 
 
 class Encoder(Protocol):
@@ -29,24 +30,31 @@ class Encoder(Protocol):
 def load_encoder(folder: str, *, bfloat16: bool = False) -> Encoder:
     """Load the encoder that a captioner's folder names, for this machine.
 
-    Raises CheckpointError where it is not whole; ArchiveError where ENCODER_BACKEND names nothing
-    that there is, MissingExtraError where it names OpenVINO and that is not installed.
+    Raises CheckpointError where it is not whole; ArchiveError where ENCODER_BACKEND or PRECISION
+    name nothing that there is, MissingExtraError where OpenVINO is to compute and not installed.
     """
-    backend = os.environ.get("ENCODER_BACKEND") or "tensorflow"
+    in_bytes = asked_precision() == "int8"
+    backend = os.environ.get("ENCODER_BACKEND") or ("openvino" if in_bytes else "tensorflow")
     if backend not in ("tensorflow", "openvino"):
         raise ArchiveError(f"ENCODER_BACKEND={backend}: give tensorflow or openvino")
+    if in_bytes and backend == "tensorflow":
+        raise ArchiveError("PRECISION=int8 is OpenVINO's: leave ENCODER_BACKEND=tensorflow out")
     if backend == "tensorflow" and has_gpu():
         return captioner.load_encoder(folder, bfloat16=bfloat16)
     path = CaptionerConfig.read(folder).encoder_weights(folder)
-    frozen = FrozenEncoder if backend == "tensorflow" else _openvino_encoder()
-    return frozen(Weights(read_encoder_weights(path), path), bfloat16=bfloat16)
+    largest = Ranges.read(path).largest if in_bytes else ()
+    weights = Weights(read_encoder_weights(path), path)
+    if backend == "tensorflow":
+        return FrozenEncoder(weights, bfloat16=bfloat16)
+    return _openvino_encoder()(weights, bfloat16=bfloat16, largest=largest)
 
 
 def _openvino_encoder() -> Any:
     try:
         from batch.openvino_encoder import OpenVinoEncoder
     except ImportError as error:
-        raise MissingExtraError("ENCODER_BACKEND=openvino", "OpenVINO", "make openvino") from error
+        what = "ENCODER_BACKEND=openvino or PRECISION=int8"
+        raise MissingExtraError(what, "OpenVINO", "make openvino") from error
     return OpenVinoEncoder
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from batch import stores
-from batch.config import Config, named_captioner, version
+from batch.config import SETTINGS, Config, named_captioner, version
 from batch.errors import ArchiveError
 from batch.scan import Photo
 from batch.stores import absolute, is_url
@@ -26,7 +26,6 @@ from manifests.durable import atomic_write
 from manifests.record import Record, Status
 from models.fingerprints import captioner_signature
 
-SETTINGS = ("PRECISION", "ENCODER_BACKEND")  # of the environment, which change what captions say
 _DIGEST = 32  # bytes of a photo's identity
 
 

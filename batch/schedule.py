@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batch.config import HOME, Config, named_captioner
+from batch.config import HOME, SETTINGS, Config, named_captioner
 from batch.errors import ArchiveError
 from batch.stopping import LATEST
 from batch.stores import absolute, is_url
@@ -62,10 +62,9 @@ class Nightly:
 
     @property
     def command(self) -> list[str]:
-        """The program and its arguments; PRECISION comes along where it is set."""
-        precision = os.environ.get("PRECISION")
-        settings = ["env", f"PRECISION={precision}"] if precision else []
-        return [*settings, sys.executable, *self.arguments]
+        """The program and its arguments; what the environment says of the encoder comes along."""
+        settings = [f"{name}={os.environ[name]}" for name in SETTINGS if os.environ.get(name)]
+        return [*(["env", *settings] if settings else []), sys.executable, *self.arguments]
 
     @property
     def unit(self) -> str:

@@ -47,6 +47,7 @@ BACKENDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ours bfloat16": ("keras", lambda folder: ours(folder, "tensorflow", "bf16")),
     "openvino float32": ("openvino", lambda folder: ours(folder, "openvino", "f32")),
     "openvino bfloat16": ("openvino", lambda folder: ours(folder, "openvino", "bf16")),
+    "openvino int8": ("openvino", lambda folder: ours(folder, "openvino", "int8")),
     "onnxruntime float32": ("onnxruntime onnx", onnx),
 }
 """What each needs installed, and what gives its encoder for a captioner's folder."""

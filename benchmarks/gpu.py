@@ -34,14 +34,14 @@ from batch.device import cores
 from batch.encode import load_chunks
 from batch.sandbox import WORKERS
 from batch.scan import scan
-from benchmarks.bench.drawn import SIZES, draw_photos
+from benchmarks.bench.drawn import LARGE, SIZES, SMALL, draw_photos
 from benchmarks.flops import encoder_flops
 from benchmarks.on_device import compiled, device, matrix_flops, rate_of
 from models.captioner import Captioner, load_encoder
 from models.encoder import IMAGE_SIZE
 from models.search import CaptionSearch
 
-NUMBERS = {"small": 512, "12 megapixels": 128}  # photos loaded
+NUMBERS = {SMALL: 512, LARGE: 128}  # photos loaded
 
 Found = dict[str, Any]
 

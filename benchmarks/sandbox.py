@@ -24,11 +24,11 @@ from batch.config import CAPTIONER, captioner_folder
 from batch.encode import Encode, load_and_encode, load_chunks
 from batch.quiet import start_tensorflow
 from batch.scan import Photo, scan
-from benchmarks.bench.drawn import SIZES, draw_photos
+from benchmarks.bench.drawn import LARGE, SIZES, SMALL, draw_photos
 from benchmarks.processes import cpu_seconds
 
 Load = Callable[..., photos.LoadedPhoto]
-NUMBERS = {"small": 600, "12 megapixels": 60}
+NUMBERS = {SMALL: 600, LARGE: 60}
 
 
 def load_all(folder: Path, load: Load, encode: Encode | None) -> tuple[float, float]:

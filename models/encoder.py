@@ -18,7 +18,7 @@ import numpy as np
 from models.checkpoint import assign, load_variables, read_arrays
 from models.errors import CheckpointError
 from models.hdf5 import opened
-from models.inception import inception
+from models.inception import CONVOLUTIONS, inception
 
 IMAGE_SIZE = 299  # pixels a side
 GRID = 8  # cells a side
@@ -26,7 +26,6 @@ LOCATIONS = GRID * GRID
 FEATURES = 2048  # numbers a cell
 
 LARGEST_NPZ = 1 << 29  # bytes: four times those of float32
-_CONVOLUTIONS = 94
 _EPSILON = 1e-3  # of Keras' BatchNormalization in InceptionV3
 _DAMAGE = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, MemoryError),
@@ -185,7 +184,7 @@ def _from_npz(path: str) -> list[tuple[np.ndarray, np.ndarray]]:
                     file[f"conv2d_{number}/kernel"].astype(np.float32),
                     *(file[f"batch_normalization_{number}/{n}"].astype(np.float32) for n in names),
                 )
-                for number in range(1, _CONVOLUTIONS + 1)
+                for number in range(1, CONVOLUTIONS + 1)
             ]
     except _DAMAGE as error:
         raise CheckpointError(f"{path}: not InceptionV3 weights ({error})") from error

@@ -8,6 +8,9 @@ and plain operations on constant weights, which is faster to start and to run.
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+CONVOLUTIONS = 94
+STEM = 5  # of them come before the first block
+
 Value = TypeVar("Value")
 Branch = Sequence[tuple[int, int, int]]
 """Convolutions one after the other: filters, height and width of their kernels."""

@@ -67,6 +67,16 @@ def place(weights: Weights, dtype: str) -> list[tuple[Any, Any]]:
     return walk.tensors
 
 
+def largest_inputs(pixels: Any, tensors: Sequence[tuple[Any, Any]]) -> Any:
+    """Tell how large the numbers get that each convolution takes in: (94,) float32.
+
+    pixels, tensors: as for `encode` in float32.
+    """
+    watching = _Watching(tensors)
+    inception(ops.subtract(ops.cast(pixels, "float32"), CENTRE), watching)
+    return ops.stack(watching.largest)
+
+
 class _Shapes:
     """Goes through the network with the number of channels alone."""
 
@@ -125,3 +135,13 @@ class _KerasOps:
 
     def join(self, branches: Sequence[Any], name: str) -> Any:  # noqa: ARG002
         return ops.concatenate(branches, axis=-1)
+
+
+class _Watching(_KerasOps):
+    def __init__(self, tensors: Sequence[tuple[Any, Any]]) -> None:
+        super().__init__(tensors)
+        self.largest: list[Any] = []
+
+    def _linear(self, grid: Any, strides: int, padding: str) -> Any:
+        self.largest.append(ops.max(grid))
+        return super()._linear(grid, strides, padding)

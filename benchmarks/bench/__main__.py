@@ -28,7 +28,7 @@ from tqdm import tqdm
 from batch.config import CAPTIONER, HOME, captioner_folder
 from batch.errors import ArchiveError
 from batch.scan import scan
-from benchmarks.bench.drawn import SIZES, draw_photos
+from benchmarks.bench.drawn import LARGE, PACKED, QUALITIES, QUALITY, SIZES, draw_photos
 from benchmarks.bench.measure import Row, measure, working_folder
 from benchmarks.bench.plot import draw
 from benchmarks.bench.results import Found, disturbed, keep, read, tables
@@ -38,7 +38,7 @@ from models.fingerprints import CONFIG_FILE, SCENE_FILE
 
 ROUNDS = 3
 QUICK_PHOTOS = 4
-QUICK_SIZES = SIZES | {"12 megapixels": (1200, 900)}
+QUICK_SIZES = SIZES | dict.fromkeys((LARGE, PACKED), (1200, 900))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -94,7 +94,7 @@ def _photos(way: Way, ways: Sequence[Way], options: argparse.Namespace, home: Pa
         _copy(options.photos, folder, number)
     if not options.photos:
         sizes = QUICK_SIZES if options.quick else SIZES
-        draw_photos(folder, sizes[way.photos], number)
+        draw_photos(folder, sizes[way.photos], number, QUALITIES.get(way.photos, QUALITY))
     return folder
 
 

@@ -14,21 +14,23 @@ from PIL import Image, ImageDraw
 from batch.device import cores
 
 Size = tuple[int, int]
-SIZES: dict[str, Size] = {"small": (224, 224), "12 megapixels": (4000, 3000)}
-QUALITY = 92
+LARGE, PACKED, SMALL = "12 megapixels", "12 megapixels in 1.8 MB", "224x224"
+SIZES: dict[str, Size] = {SMALL: (224, 224), LARGE: (4000, 3000), PACKED: (4000, 3000)}
+QUALITY = 92  # of a JPEG: of 12 megapixels it has 4.4 MB
+QUALITIES = {PACKED: 75}
 _SHAPES = 40
 _OCTAVES = {4: 60.0, 16: 40.0, 64: 26.0, 256: 18.0, 1024: 14.0}  # cells across: values apart
 _GRAIN = 7.0  # values, a standard deviation
 
 
-def draw_photos(folder: Path, size: Size, number: int) -> None:
+def draw_photos(folder: Path, size: Size, number: int, quality: int = QUALITY) -> None:
     """Save so many photos as JPEG, each another one; those that are there stay."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [(seed, folder / f"{seed:04}.jpg") for seed in range(number)]
     missing = [(seed, path) for seed, path in missing if not path.exists()]
 
     def save(seed: int, path: Path) -> None:
-        picture(size, seed).save(path, quality=QUALITY)
+        picture(size, seed).save(path, quality=quality)
 
     Parallel(n_jobs=cores(), prefer="threads")(delayed(save)(*each) for each in missing)
 

@@ -107,8 +107,8 @@ def _layers(model: Any, kind: type) -> list[Any]:
 def ours(captioner: str, backend: str, precision: str) -> Any:
     """Load the program's own encoder.
 
-    backend: `tensorflow` or `openvino`; precision: `f32`, `bf16`, or `default`: what the machine is
-    good at.
+    backend: `tensorflow` or `openvino`; precision: `f32`, `bf16`, `int8`, or `default`: what the
+    machine is good at.
     """
     from batch.device import has_bfloat16
     from batch.frozen import load_encoder
@@ -116,7 +116,9 @@ def ours(captioner: str, backend: str, precision: str) -> Any:
 
     start_tensorflow()
     os.environ["ENCODER_BACKEND"] = backend
-    bfloat16 = has_bfloat16() if precision == "default" else precision == "bf16"
+    if precision == "int8":
+        os.environ["PRECISION"] = precision
+    bfloat16 = has_bfloat16() if precision in ("default", "int8") else precision == "bf16"
     return load_encoder(captioner, bfloat16=bfloat16)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from batch.config import version as own_version
 from batch.device import cores
 from batch.tables import Table
+from benchmarks.bench.drawn import SMALL
 from benchmarks.bench.measure import Row
 from benchmarks.bench.way import Way
 from benchmarks.bench.ways import CAPTIONS_LARGE, CAPTIONS_SMALL, ENCODER, OURS, STAGES, WAYS
@@ -27,7 +28,6 @@ AIMS = (
 """How many times the photos a second of a way ours is to do at least."""
 
 _QUIET = 0.25  # cores: less of them disturbs nothing
-_NOT_OF_SMALL = "load, 12 megapixels"  # a stage that small photos do not go through
 
 Found = dict[str, Any]
 
@@ -82,7 +82,7 @@ def whole(rows: Iterable[Row]) -> str:
     sound = {
         (row["group"], row["name"]): row["CPU ms a photo"] for row in rows if "error" not in row
     }
-    names = [way.name for way in WAYS if way.group == STAGES and way.name != _NOT_OF_SMALL]
+    names = [way.name for way in WAYS if way.group == STAGES and way.photos == SMALL]
     stages = [sound.get((STAGES, name)) for name in names]
     own = sound.get((CAPTIONS_SMALL, OURS))
     if own is None or None in stages:

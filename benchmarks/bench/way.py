@@ -43,7 +43,7 @@ class Way:
     group: str
     name: str
     ready: str  # module:function, called with a Task and `settings`: gives Work
-    photos: str  # which ones: `small`, or `12 megapixels`
+    photos: str  # which ones, of `drawn.SIZES`
     number: int  # of photos a round
     settings: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()  # that it needs beside the program's own

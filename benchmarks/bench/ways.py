@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from benchmarks.bench.drawn import LARGE, PACKED, SMALL
 from benchmarks.bench.way import Way
 
 ENCODER = "the encoder, pixels in memory"
@@ -14,7 +15,7 @@ OURS = "ours"
 _OPENVINO, _ONNX, _TORCH = ("openvino",), ("onnxruntime", "onnx"), ("torch", "transformers")
 _BY_OPENVINO = (("ENCODER_BACKEND", "openvino"),)
 _F32 = (("PRECISION", "float32"),)  # else what the machine is good at
-_LARGE, _SMALL = "12 megapixels", "small"
+_INT8 = (("PRECISION", "int8"),)
 
 # backend, precision, and what it needs
 _ENCODERS = {
@@ -36,11 +37,20 @@ def _encoder_ways() -> list[Way]:
     ready, number = "benchmarks.bench.encoders:in_memory", 32
     return [
         *(
-            Way(ENCODER, name, ready, _SMALL, number, settings, packages)
+            Way(ENCODER, name, ready, SMALL, number, settings, packages)
             for name, (settings, packages) in _ENCODERS.items()
         ),
-        Way(ENCODER, "ours, f32", ready, _SMALL, number, ("tensorflow", "f32")),
-        Way(ENCODER, OURS, ready, _SMALL, number, ("tensorflow", "default")),
+        Way(ENCODER, "ours, f32", ready, SMALL, number, ("tensorflow", "f32")),
+        Way(
+            ENCODER,
+            "ours, int8 by OpenVINO",
+            ready,
+            SMALL,
+            number,
+            ("openvino", "int8"),
+            _OPENVINO,
+        ),
+        Way(ENCODER, OURS, ready, SMALL, number, ("tensorflow", "default")),
     ]
 
 
@@ -48,10 +58,10 @@ def _feature_ways() -> list[Way]:
     ready = "benchmarks.bench.encoders:with_loading"
     return [
         *(
-            Way(FEATURES, f"Pillow and {name}", ready, _LARGE, 32, settings, packages)
+            Way(FEATURES, f"Pillow and {name}", ready, LARGE, 32, settings, packages)
             for name, (settings, packages) in _ENCODERS.items()
         ),
-        Way(FEATURES, OURS, "benchmarks.bench.ours:load_and_encode", _LARGE, 96),
+        Way(FEATURES, OURS, "benchmarks.bench.ours:load_and_encode", LARGE, 96),
     ]
 
 
@@ -64,6 +74,10 @@ def _caption_ways(group: str, photos: str, number: int) -> list[Way]:
             group, "ours by OpenVINO", ready, photos, number, (), _OPENVINO,
             environment=_BY_OPENVINO,
         ),
+        Way(
+            group, "ours, int8 by OpenVINO", ready, photos, number, (), _OPENVINO,
+            environment=_INT8,
+        ),
         Way(group, "ours, the whole command and its start", command, photos, number),
     ]  # fmt: skip
 
@@ -71,7 +85,7 @@ def _caption_ways(group: str, photos: str, number: int) -> list[Way]:
 def _peer_ways() -> list[Way]:
     ready = "benchmarks.bench.peers:caption_photos"
     return [
-        Way(CAPTIONS_SMALL, name, ready, _SMALL, 4, settings, _TORCH)
+        Way(CAPTIONS_SMALL, name, ready, SMALL, 4, settings, _TORCH)
         for name, settings in _PEERS.items()
     ]
 
@@ -83,25 +97,28 @@ def _tutorial(group: str, photos: str) -> Way:
 WAYS: tuple[Way, ...] = (
     *_encoder_ways(),
     *_feature_ways(),
-    _tutorial(CAPTIONS_LARGE, _LARGE),
-    *_caption_ways(CAPTIONS_LARGE, _LARGE, 96),
-    _tutorial(CAPTIONS_SMALL, _SMALL),
+    _tutorial(CAPTIONS_LARGE, LARGE),
+    *_caption_ways(CAPTIONS_LARGE, LARGE, 256),
+    _tutorial(CAPTIONS_SMALL, SMALL),
     *_peer_ways(),
-    *_caption_ways(CAPTIONS_SMALL, _SMALL, 256),
-    Way(STAGES, "scan", "benchmarks.bench.ours:find", _SMALL, 256),
-    Way(STAGES, "load, 224x224", "benchmarks.bench.ours:load", _SMALL, 256),
-    Way(STAGES, "load, 12 megapixels", "benchmarks.bench.ours:load", _LARGE, 96),
+    *_caption_ways(CAPTIONS_SMALL, SMALL, 256),
+    Way(STAGES, "scan", "benchmarks.bench.ours:find", SMALL, 256),
+    Way(STAGES, f"load, {SMALL}", "benchmarks.bench.ours:load", SMALL, 256),
+    *(
+        Way(STAGES, f"load, {photos}", "benchmarks.bench.ours:load", photos, 96)
+        for photos in (LARGE, PACKED)
+    ),
     Way(
         STAGES,
         "encode",
         "benchmarks.bench.encoders:in_memory",
-        _SMALL,
+        SMALL,
         32,
         ("tensorflow", "default"),
     ),
-    Way(STAGES, "caption from the cache", "benchmarks.bench.ours:caption_from_cache", _SMALL, 256),
-    Way(STAGES, "keep in the cache", "benchmarks.bench.ours:keep", _SMALL, 256),
-    Way(STAGES, "write the manifest", "benchmarks.bench.ours:write", _SMALL, 1),
+    Way(STAGES, "caption from the cache", "benchmarks.bench.ours:caption_from_cache", SMALL, 256),
+    Way(STAGES, "keep in the cache", "benchmarks.bench.ours:keep", SMALL, 256),
+    Way(STAGES, "write the manifest", "benchmarks.bench.ours:write", SMALL, 1),
 )
 
 
@@ -111,5 +128,5 @@ def ways_for_own_photos() -> tuple[Way, ...]:
     return tuple(
         replace(way, group=names.get(way.group, way.group), photos="own")
         for way in WAYS
-        if way.group != CAPTIONS_LARGE and way.name != "load, 12 megapixels"
+        if way.group != CAPTIONS_LARGE and way.photos != PACKED and way.name != f"load, {LARGE}"
     )

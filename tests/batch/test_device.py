@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from batch import device
+from batch.errors import ArchiveError
 
 OLD, NEW, UNKNOWN = {"compute_capability": (7, 5)}, {"compute_capability": (8, 0)}, {}
 
@@ -39,7 +40,7 @@ def test_the_device_that_computes_decides(monkeypatch, machine, gpus, cpu, wante
 
 
 @pytest.mark.parametrize(
-    ("asked", "wanted"), [("float32", False), ("bfloat16", True), ("", True), ("float16", True)]
+    ("asked", "wanted"), [("float32", False), ("bfloat16", True), ("", True), ("int8", True)]
 )
 def test_what_was_asked_comes_first(monkeypatch, machine, asked, wanted):
     machine([], cpu=True)
@@ -48,6 +49,15 @@ def test_what_was_asked_comes_first(monkeypatch, machine, asked, wanted):
     if asked == "bfloat16":
         machine([OLD], cpu=False)
         assert device.has_bfloat16()
+
+
+def test_a_precision_that_there_is_not_is_told(monkeypatch, machine):
+    machine([], cpu=True)
+    monkeypatch.setenv("PRECISION", "float16")
+    with pytest.raises(
+        ArchiveError, match="PRECISION=float16: give one of float32, bfloat16, int8"
+    ):
+        device.has_bfloat16()
 
 
 @pytest.mark.parametrize(

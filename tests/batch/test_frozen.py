@@ -1,6 +1,5 @@
 """The encoder of runs, by TensorFlow or OpenVINO, gives what the captioner's Keras model gives."""
 
-import json
 import sys
 from shutil import copytree
 
@@ -9,33 +8,32 @@ import numpy as np
 import pytest
 
 from batch import frozen
+from batch.config import SETTINGS
 from batch.errors import ArchiveError
 from batch.frozen import FrozenEncoder, load_encoder
+from manifests.durable import write_json
 from models import captioner
-from models.checkpoint import save_variables
-from models.encoder import IMAGE_SIZE, build_encoder
+from models.encoder import IMAGE_SIZE, read_encoder_weights
 from models.errors import CheckpointError, MissingExtraError
+from models.fingerprints import encoder_fingerprint
+from models.inference import Weights, largest_inputs, place
+from models.ranges import Ranges, ranges_path
+from tests.batch.archives import save_captioner, save_encoder
 
 
 @pytest.fixture(scope="module")
-def folder(captioner_folder, tmp_path_factory):
+def folder(tmp_path_factory):
     """Make a captioner's folder that has an encoder of random weights."""
-    folder = tmp_path_factory.mktemp("captioners") / "whole"
-    copytree(captioner_folder, folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"encoder": "encoder.weights.h5"}))
-    encoder = build_encoder()
-    random = np.random.default_rng(2)
-    for weight in encoder.weights:
-        width = np.prod(weight.shape[:-1]) if weight.name == "kernel" else 25
-        weight.assign(random.normal(0, np.sqrt(2 / width), weight.shape))
-    save_variables(encoder.weights, folder / "encoder.weights.h5", half=True)
-    return str(folder)
+    made = tmp_path_factory.mktemp("captioners") / "whole"
+    folder = save_captioner(made, encoder="encoder.weights.h5")
+    save_encoder(folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)
 def unasked(monkeypatch):
-    monkeypatch.delenv("ENCODER_BACKEND", raising=False)
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +76,35 @@ def test_so_does_openvino(folder, pixels, expected, bfloat16, bound, monkeypatch
     encoder = load_encoder(folder, bfloat16=bfloat16)
     assert type(encoder).__name__ == "OpenVinoEncoder"
     check(encoder, pixels, expected, bound)
+
+
+@pytest.fixture
+def in_bytes(folder, pixels, tmp_path, monkeypatch):
+    """Give the folder of a captioner whose encoder has its ranges, and ask for 8 bits."""
+    monkeypatch.setenv("PRECISION", "int8")
+    copy = str(copytree(folder, tmp_path / "captioner"))
+    weights = f"{copy}/encoder.weights.h5"
+    tensors = place(Weights(read_encoder_weights(weights), weights), "float32")
+    largest = np.asarray(largest_inputs(pixels, tensors)).tolist()
+    write_json(ranges_path(weights), Ranges(encoder_fingerprint(copy), 3, largest).as_json())
+    return copy
+
+
+def test_in_8_bits_features_are_near_those_of_float32(in_bytes, pixels, expected):
+    pytest.importorskip("openvino", reason="OpenVINO is not installed (make openvino)")
+    check(load_encoder(in_bytes), pixels, expected, 0.1)
+
+
+def test_8_bits_without_ranges_are_refused_with_the_remedy(folder, monkeypatch):
+    monkeypatch.setenv("PRECISION", "int8")
+    with pytest.raises(CheckpointError, match=r"int8 needs it; `make ranges CAPTIONER=… DIR=…`"):
+        load_encoder(folder)
+
+
+def test_8_bits_are_not_tensorflow_s(in_bytes, monkeypatch):
+    monkeypatch.setenv("ENCODER_BACKEND", "tensorflow")
+    with pytest.raises(ArchiveError, match="leave ENCODER_BACKEND=tensorflow out"):
+        load_encoder(in_bytes)
 
 
 def test_a_gpu_runs_the_keras_model(folder, monkeypatch):

@@ -44,6 +44,7 @@ ASKED: dict[str, tuple[list[str], int]] = {
     "evaluate": ([*CORPUS, *LISTS[2:], *ARCHIVE[2:], "--out", "{home}/scores"], 0),
     "calibrate": ([*CORPUS, *LISTS[2:], *ARCHIVE[2:]], 1),  # too few photos
     "scene": ([*CORPUS, *LISTS, *ARCHIVE[2:]], 0),
+    "ranges": (["--captioner", "{captioner}", "{root}"], 1),  # its encoder is no file
     "corpus": ([*CORPUS[:4], *LISTS, "--descriptions", "{home}/descriptions.txt"], 0),
     "attention": ([*ARCHIVE, "--out", "{home}/attention.png", "{root}/00.png"], 0),
     "page": (["{out}"], 0),

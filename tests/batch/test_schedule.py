@@ -185,9 +185,12 @@ def test_a_line_that_some_crons_cut_is_told():
     assert not fits_every_cron(cron_line(nightly("가" * 84)))
 
 
-def test_precision_comes_along_where_it_is_set(monkeypatch):
+def test_what_is_said_of_the_encoder_comes_along(monkeypatch):
+    assert " env " not in cron_line(nightly("plain"))
     monkeypatch.setenv("PRECISION", "float32")
     assert " env PRECISION=float32 " in cron_line(nightly("plain"))
+    monkeypatch.setenv("ENCODER_BACKEND", "openvino")
+    assert " env PRECISION=float32 ENCODER_BACKEND=openvino " in cron_line(nightly("plain"))
 
 
 def test_the_command_prints_what_was_asked_with_absolute_paths_and_writes_nothing(

@@ -11,7 +11,7 @@ from PIL import Image
 
 import benchmarks.bench.measure as measuring
 from benchmarks.bench.__main__ import main
-from benchmarks.bench.drawn import SIZES, draw_photos, picture
+from benchmarks.bench.drawn import LARGE, SIZES, SMALL, draw_photos, picture
 from benchmarks.bench.measure import FailedError, measure, running
 from benchmarks.bench.results import aims, disturbed, keep, read, tables, whole
 from benchmarks.bench.way import Task, Way
@@ -37,7 +37,7 @@ def rows_of(tmp_path):
 
     def rows_of(*kinds, ready="ready", rounds=2, packages=()):
         name = f"tests.benchmarks.stand_ins:{ready}"
-        ways = [Way("g", kind, name, "small", 3, (kind, str(trace)), packages) for kind in kinds]
+        ways = [Way("g", kind, name, SMALL, 3, (kind, str(trace)), packages) for kind in kinds]
 
         def task_of(way):
             return Task(str(tmp_path / "photos"), way.number, "", str(tmp_path / "work"))
@@ -74,7 +74,7 @@ def one_way(tmp_path):
     """Give a way that starts another process, and its task."""
     draw_photos(tmp_path / "photos", (32, 24), 4)
     settings = ("busy", str(tmp_path / "trace"))
-    way = Way("g", "w", "tests.benchmarks.stand_ins:ready_in_a_child", "small", 3, settings)
+    way = Way("g", "w", "tests.benchmarks.stand_ins:ready_in_a_child", SMALL, 3, settings)
     return way, Task(str(tmp_path / "photos"), 3, "", str(tmp_path / "work"))
 
 
@@ -178,7 +178,7 @@ def test_photos_are_drawn_the_same_each_time_and_each_another(tmp_path):
 
 
 def test_a_large_photo_is_of_12_megapixels_and_as_many_bytes_as_a_camera_makes(tmp_path):
-    draw_photos(tmp_path, SIZES["12 megapixels"], 1)
+    draw_photos(tmp_path, SIZES[LARGE], 1)
     (path,) = tmp_path.iterdir()
     with Image.open(path) as image:
         assert image.size == (4000, 3000)
