@@ -14,6 +14,7 @@ VIEW = "captions.csv"
 LAST = (".captions-copy.parquet", "captions.parquet", "last_run.json", VIEW)
 PARTS = ".parts/"
 GROWING = (".parts", "reviews")  # what a shard changes, beside the files at the top
+RESULTS = (PARTS, "reviews/", *LAST[:-1], LOG_FILE)  # of these a folder of results has some
 MADE_AGAIN = (PARTS, "last_run.json", LOG_FILE, "gallery/")  # by any run
 Sign = tuple[int, int]
 """A file's size and mtime_ns."""

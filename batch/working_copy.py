@@ -21,6 +21,7 @@ from batch.result_files import (
     LAST,
     MADE_AGAIN,
     PARTS,
+    RESULTS,
     VIEW,
     Sign,
     can_be_file,
@@ -139,7 +140,12 @@ class WorkingCopy:
             found = objects_below(self.url)
         except FileNotFoundError as error:
             raise self._no_bucket() from error
-        return {name: entry for name, entry in found.items() if can_be_file(name)}
+        found = {name: entry for name, entry in found.items() if can_be_file(name)}
+        if found and not any(name.startswith(RESULTS) for name in found):
+            raise ArchiveError(
+                f"{self.url} holds {next(iter(found))} and no results; give OUT= a place of its own"
+            )
+        return found
 
     def _no_bucket(self) -> ArchiveError:
         return ArchiveError(f"{self.url}: there is no such bucket; make it first")

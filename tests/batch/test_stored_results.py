@@ -628,6 +628,15 @@ def test_photos_and_features_are_not_taken_for_results(here, bucket, place, caps
     assert sorted(bucket.keys()) == sorted(f"photos/{name}" for name in NAMES)
 
 
+def test_a_place_that_holds_something_else_is_not_fetched(here, bucket, tmp_path, capsys):
+    bucket.put("backups/disk.img", b"as large as a disk")
+    here.out = f"{bucket.url}/backups"
+    assert here.caption() == 1
+    assert "holds disk.img and no results; give OUT= a place of its own" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("disk.img"))
+    assert bucket.keys("backups/") == ["disk.img"]
+
+
 def test_results_are_not_among_the_photos_by_their_copy_s_path_either(here, bucket, capsys):
     here.caption()
     here.out, here.dir = here.copy, bucket.url
