@@ -3,13 +3,13 @@
     KERAS_BACKEND=jax python -m benchmarks.gpu [--batches N...] [--precisions bf16 f32]
         [--captioner NAME] [--json FILE]
 
-With KERAS_BACKEND=tensorflow the same by TensorFlow; with jax none is needed. For each precision
-of the encoder (the decoder has float32, as in runs) and batch: photos a second of the encoder and of the decoder (beam 4) on the device alone, and of
-both as a run has them, the pixels going to the device, features and captions coming back; the share
-of the limit, which is what a large product of matrices reaches there and then; and photos a second
-that this machine's cores load, of 12 megapixels and small ones: the least of these is the next
-bottleneck. Without a GPU it measures the processor, which such a product may not keep busy. Prints
-JSON.
+With KERAS_BACKEND=tensorflow the same by TensorFlow; with jax none is needed. For each precision of
+the encoder (the decoder has float32, as in runs) and batch: photos a second of the encoder and of
+the decoder (beam 4) on the device alone, and of both as a run has them, the pixels going to the
+device, features and captions coming back; the share of the limit, which is what a large product of
+matrices reaches there and then; and photos a second that this machine's cores load, of 12
+megapixels and small ones: the least of these is the next bottleneck. Without a GPU it measures the
+processor, which such a product may not keep busy. Prints JSON.
 """
 
 import argparse
