@@ -18,6 +18,7 @@ from models.ranges import Ranges, ranges_path
 
 PHOTOS = 512  # more of them made captions no better
 FEWEST = 64
+SHARE = 0.99  # of the photos, whose largest are kept: features are nearer to those of float32
 
 
 def measure_ranges(folder: str, archive: str) -> str:
@@ -33,20 +34,19 @@ def measure_ranges(folder: str, archive: str) -> str:
     keep_out_of(archive, {"CAPTIONER": str(path)})
     arrays = Weights(read_encoder_weights(weights), weights)
     largest = list(_largest(_some(list(scan(archive))), arrays))
-    photos = sum(number for number, _ in largest)
-    if photos < FEWEST:
-        raise ArchiveError(f"{archive}: {photos} photos are too few; {FEWEST} are enough")
-    most = np.max([each for _, each in largest], axis=0)
-    write_json(path, Ranges(fingerprint, photos, most.tolist()).as_json())
-    return f"{path}: the ranges of {photos} photos"
+    if len(largest) < FEWEST:
+        raise ArchiveError(f"{archive}: {len(largest)} photos are too few; {FEWEST} are enough")
+    most = np.quantile(largest, SHARE, axis=0)
+    write_json(path, Ranges(fingerprint, len(largest), most.tolist()).as_json())
+    return f"{path}: the ranges of {len(largest)} photos"
 
 
 def _some(photos: Sequence[Photo]) -> Sequence[Photo]:
     return photos[:: max(1, len(photos) // PHOTOS)][:PHOTOS]
 
 
-def _largest(photos: Sequence[Photo], weights: Weights) -> Iterator[tuple[int, np.ndarray]]:
-    """Give of each chunk of photos how many are sound, and what each convolution takes in."""
+def _largest(photos: Sequence[Photo], weights: Weights) -> Iterator[np.ndarray]:
+    """Give of each photo that is sound the largest number that each convolution takes in."""
     import tensorflow as tf
 
     tensors = place(weights, "float32")
@@ -55,5 +55,5 @@ def _largest(photos: Sequence[Photo], weights: Weights) -> Iterator[tuple[int, n
         for loaded in load_chunks(photos, ()):
             pixels = [photo.pixels for photo in loaded if photo.pixels is not None]
             if pixels:
-                yield len(pixels), np.asarray(graph(tf.constant(np.stack(pixels))))
+                yield from np.asarray(graph(tf.constant(np.stack(pixels))))
             bar.update(len(loaded))

@@ -68,13 +68,13 @@ def place(weights: Weights, dtype: str) -> list[tuple[Any, Any]]:
 
 
 def largest_inputs(pixels: Any, tensors: Sequence[tuple[Any, Any]]) -> Any:
-    """Tell how large the numbers get that each convolution takes in: (94,) float32.
+    """Tell how large the numbers of each photo get that each convolution takes in.
 
-    pixels, tensors: as for `encode` in float32.
+    Gives (photos, 94) float32. pixels, tensors: as for `encode` in float32.
     """
     watching = _Watching(tensors)
     inception(ops.subtract(ops.cast(pixels, "float32"), CENTRE), watching)
-    return ops.stack(watching.largest)
+    return ops.stack(watching.largest, axis=1)
 
 
 class _Shapes:
@@ -143,5 +143,5 @@ class _Watching(_KerasOps):
         self.largest: list[Any] = []
 
     def _linear(self, grid: Any, strides: int, padding: str) -> Any:
-        self.largest.append(ops.max(grid))
+        self.largest.append(ops.max(grid, axis=(1, 2, 3)))
         return super()._linear(grid, strides, padding)

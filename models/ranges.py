@@ -1,7 +1,7 @@
 """How large the numbers get that each convolution of an encoder takes in: what 8 bits need to know.
 
 They lie beside the encoder's weights, as JSON. After the rectifiers nothing is below zero, so that
-8 bits cut what is from zero to the largest into 255 steps (Jacob et al. 2018, "Quantization and
+8 bits cut what is from zero to such a number into 255 steps (Jacob et al. 2018, "Quantization and
 training of neural networks for efficient integer-arithmetic-only inference").
 """
 
@@ -21,7 +21,7 @@ _REMEDY = "`make ranges CAPTIONER=… DIR=…` measures it on photos"
 
 @dataclass(frozen=True)
 class Ranges:
-    """The largest number that each convolution took in, of so many photos, in their order."""
+    """The largest number that each convolution took in, in their order, of all but a few photos."""
 
     encoder: str  # fingerprint of the weights
     photos: int

@@ -85,7 +85,7 @@ def in_bytes(folder, pixels, tmp_path, monkeypatch):
     copy = str(copytree(folder, tmp_path / "captioner"))
     weights = f"{copy}/encoder.weights.h5"
     tensors = place(Weights(read_encoder_weights(weights), weights), "float32")
-    largest = np.asarray(largest_inputs(pixels, tensors)).tolist()
+    largest = np.max(largest_inputs(pixels, tensors), axis=0).tolist()
     write_json(ranges_path(weights), Ranges(encoder_fingerprint(copy), 3, largest).as_json())
     return copy
 
