@@ -1,6 +1,5 @@
 """Corrections in: a person's file, merged with what stands here; nothing of it is dropped."""
 
-import os
 from pathlib import Path
 
 from batch.amounts import counted
@@ -23,7 +22,7 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
     """
     corrections = read_corrections(Path(file))
     with reopened(out) as (results, records):
-        merging = Merging(results, records, os.path.basename(file))
+        merging = Merging(results, records, Path(file))
         merging.report.lacks_captions = not any(map(has_captions, corrections))
         for correction in corrections:
             merging.take(correction)

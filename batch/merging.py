@@ -7,7 +7,9 @@ texts stay texts.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from batch.letters import Letters
 from batch.results import Results
 from manifests.attach import place_of
 from manifests.formers import read_formers
@@ -26,26 +28,29 @@ class Merging:
 
     results: Results
     records: Sequence[Record]
-    source: str
+    file: Path
     entries: list[Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.source = self.file.name
         self.report = MergeReport(self.source)
         self.reviews = self.results.journal.read()
         self.formers = read_formers(self.results.manifest.parent)
         self.rows = Rows(self.records)
+        self.letters = Letters(self.file, self.rows, self.reviews, self.formers)
         self.languages = _languages(self.records)
         self.known = {*self.formers, *(place.photo_id for place in self.reviews.heard)}
         self.mine: dict[tuple[Place, str], tuple[Record, Review]] = {}  # decided by this file
         self.at = now()
 
     def take(self, correction: Correction) -> None:
-        """Take one row of the file."""
+        """Take one row of the file. Raises ManifestError where the file's letters are broken."""
         self.report.rows += 1
         photo_id = self.reviews.identity(correction.cells.get("photo_id", "").strip().lower())
         match = self.rows.match({**correction.cells, "photo_id": photo_id})
         if match.changed and photo_id not in self.known:
             match = Match(problem="another photo than the one at this path")
+        self.letters.check(correction, match.record)
         if match.record is None:
             if _is_untouched(correction):
                 self.report.elsewhere += 1
