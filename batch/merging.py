@@ -36,6 +36,8 @@ class Merging:
         self.report = MergeReport(self.source)
         self.reviews = self.results.journal.read()
         self.formers = read_formers(self.results.manifest.parent)
+        for photo_id in [*self.formers]:  # what was said before this program wrote into a photo
+            self.formers[self.reviews.identity(photo_id)] |= self.formers[photo_id]
         self.rows = Rows(self.records)
         self.letters = Letters(self.file, self.rows, self.reviews, self.formers)
         self.languages = _languages(self.records)
