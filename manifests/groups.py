@@ -54,10 +54,6 @@ class Groups:
     compared: int = 0
     made_from: str = ""
 
-    def others(self, photo_id: str) -> Group:
-        """Give the other photos of a photo's group; none where it has no group."""
-        return tuple(each for each in self._of.get(photo_id, ()) if each != photo_id)
-
     def leader(self, photo_id: str) -> str | None:
         """Give the photo that stands for a photo's group, itself maybe; None without a group."""
         return self._of[photo_id][0] if photo_id in self._of else None

@@ -222,6 +222,8 @@ def test_a_zip_of_something_else_is_no_spreadsheet(path):
 def test_what_is_no_file_is_named(tmp_path):
     assert "folder" in problem(tmp_path)
     assert "no file" in problem(tmp_path / "gone.csv")
+    with pytest.raises(ManifestError, match="XLSX, ODS or CSV"):
+        read_corrections(tmp_path / "gone.csv")
     os.mkfifo(tmp_path / "pipe")
     assert "no file" in problem(tmp_path / "pipe")
 
