@@ -21,7 +21,7 @@ _MARKS: Final = (
     *(mark.decode("latin-1") for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)),
 )
 _REMEDY: Final = (
-    "Open the sheet that you had before as UTF-8 (Unicode), or an XLSX one, and write there"
+    "Open the file as it was before that, as UTF-8 (Unicode), or a sheet in XLSX, and write there"
 )
 _CP1252: Final = {
     ord(letter): byte
