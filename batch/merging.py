@@ -57,7 +57,7 @@ class Merging:
 
     def _is_taken(self, correction: Correction) -> bool:
         """Take one row; tell whether it says something, or is of a photo of this archive."""
-        photo_id = self.reviews.identity(correction.cells.get("photo_id", "").strip().lower())
+        photo_id = self._identity(correction)
         match = self.rows.match({**correction.cells, "photo_id": photo_id})
         if match.changed and photo_id not in self.known:
             match = Match(problem="another photo than the one at this path")
@@ -73,6 +73,12 @@ class Merging:
         for language, ending in self._spoken(correction, match.record):
             self._take_one(correction, place, match.record, language, ending)
         return True
+
+    def _identity(self, correction: Correction) -> str:
+        """Give what a row's photo goes by now; a copy that was not written into as it did."""
+        photo_id = correction.cells.get("photo_id", "").strip().lower()
+        stays = self.rows.has(photo_id, correction.cells.get("path", ""))
+        return photo_id if stays else self.reviews.identity(photo_id)
 
     def _spoken(self, correction: Correction, record: Record) -> Iterator[tuple[str, str]]:
         """Give the languages that a row of the file speaks, and what their columns end in.

@@ -134,6 +134,18 @@ def test_a_copy_that_was_left_alone_keeps_its_place_among_groups_and_samples(alb
     assert drawn[b"b.png"] == new
 
 
+def test_words_for_a_copy_that_was_left_alone_do_not_land_on_the_one_written_into(album):
+    shutil.copy(album.root / "b.png", album.root / "z.png")
+    (album.root / "z2.png").hardlink_to(album.root / "z.png")  # which is never written into
+    run(album.config())
+    sheet = Sheet(album, "again.csv").write("b.png", caption="more words")
+    sheet.bring_back()
+    embedded(album)
+    sheet.write("z.png", caption="words of z").write("b.png", caption="words of b").bring_back()
+    said = {path: record.review.caption for path, record in album.records.items()}
+    assert (said["b.png"], said["z.png"]) == ("words of b", "words of z")
+
+
 @pytest.mark.fault
 def test_damaged_groups_do_not_stop_what_follows(album):
     (album.out / "reviews/groups.parquet").write_bytes(b"PAR1")
