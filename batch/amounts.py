@@ -4,9 +4,12 @@ import os
 from contextlib import suppress
 
 
-def counted(number: int, what: str) -> str:
-    """Say how many of what there are: `1 photo`, `2,000 photos`."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+def counted(number: int, what: str, several: str = "") -> str:
+    """Say how many of what there are: `1 photo`, `2,000 photos`.
+
+    several: how more than one are called, where that is not by an s.
+    """
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"
 
 
 def duration(seconds: float) -> str:

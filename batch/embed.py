@@ -23,6 +23,7 @@ from batch.damage import PhotoError
 from batch.embedded import Embedded
 from batch.exiftool import ExifTool, ExifToolError
 from batch.fields import plain_texts
+from batch.leaving import why_nothing
 from batch.original import Original, check, look, opened, write
 from batch.photos import read_bytes
 from batch.said import description_of
@@ -53,7 +54,10 @@ def embed_captions(
     with exiftool.running() as tool:
         work = _Embedding(Places(found), tool, replacing, replaces)
         for record in found.there:
-            work.photo(record, description_of(record, include_machine=include_machine))
+            description = description_of(record, include_machine=include_machine)
+            if description is None:
+                work.done.without[why_nothing(record, include_machine=include_machine)] += 1
+            work.photo(record, description)
     return work.done
 
 
@@ -63,11 +67,10 @@ class _Embedding:
     tool: ExifTool
     replacing: Callable[[Embedded], None]
     replaces: bool
-    done: SidecarReport = field(default_factory=lambda: SidecarReport("photos"))
+    done: SidecarReport = field(default_factory=lambda: SidecarReport("photo"))
 
     def photo(self, record: Record, description: Description | None) -> None:
         self.done.photos += 1
-        self.done.not_reviewed += description is None
         try:
             self._embed(record, description)
         except (NoPlaceError, PhotoError) as error:

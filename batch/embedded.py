@@ -7,7 +7,8 @@ features, samples and groups follow the photos, and forgets the notes.
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -21,7 +22,7 @@ from batch.photos import read_bytes
 from batch.shards import encoders_in
 from batch.stores import absolute
 from manifests.durable import sync, sync_folder
-from manifests.groups import rename_apart
+from manifests.groups import rename_apart, rename_groups
 from manifests.journal import FOLDER, Moved, Place
 from manifests.record import Record
 from manifests.samples import rename_samples
@@ -80,12 +81,11 @@ def follow_embedded(results: "Results") -> None:
         done = _done(photos_folder(results.manifest), noted)
         if done:
             results.journal.append(EMBED, [_moved(each) for each in done])
-        new_ids = {each.old_id: each.new_id for each in done}
-        rename_apart(path.with_name(FOLDER), new_ids)
-        rename_samples(path.with_name(FOLDER), new_ids)
-        _keep_features(features, done)
         by_place = {(each.raw_path, each.old_id): each for each in done}
-        records = [_followed(record, by_place) for record in records]
+        followed = [_followed(record, by_place) for record in records]
+        _rename(path.with_name(FOLDER), zip(records, followed, strict=True))
+        _keep_features(features, done)
+        records = followed
     results.recommit(records)
     path.unlink()
 
@@ -120,6 +120,24 @@ def _identity(archive: str, raw_path: bytes) -> str:
 def _moved(embedded: Embedded) -> Moved:
     path = embedded.raw_path
     return Moved(Place(path, embedded.old_id), Place(path, embedded.new_id))
+
+
+def _rename(reviews: Path, rows: Iterable[tuple[Record, Record]]) -> None:
+    """Let groups and samples follow rows, each as it was and is: of copies some may stay."""
+    places: dict[tuple[bytes, str], str] = {}
+    new_ids: dict[str, list[str]] = defaultdict(list)
+    for old, new in rows:
+        if old.photo_id and new.photo_id:
+            places[old.raw_path, old.photo_id] = new.photo_id
+            new_ids[old.photo_id].append(new.photo_id)
+    new_ids = {old: [*dict.fromkeys(new)] for old, new in new_ids.items() if {*new} != {old}}
+    rename_groups(reviews, new_ids)
+    rename_apart(reviews, new_ids)
+
+    def renamed(raw_path: bytes, old: str) -> str:
+        return places.get((raw_path, old)) or new_ids.get(old, [old])[0]
+
+    rename_samples(reviews, renamed)
 
 
 def _keep_features(root: str, done: Sequence[Embedded]) -> None:

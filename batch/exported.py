@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from joblib import Parallel, delayed
 
+from batch.amounts import counted
 from batch.summary import COMPLETE, WITH_FAILURES
 from batch.text import printable
 from manifests.aside import keep_edits
@@ -99,17 +100,21 @@ class Exported:
 
     def __str__(self) -> str:
         changes = self.changes
+        parts = [counted(self.photos, "caption")]
+        parts += [f"{self.machine:,} of them a machine's"] if self.machine else []
+        files = [
+            (changes.written, "written"),
+            (changes.unchanged, "unchanged"),
+            (len(changes.failed), "failed"),
+        ]
+        parts += [f"{counted(number, 'file')} {what}" for number, what in files if number]
         counts = [
-            (self.machine, "of them a machine's"),
-            (changes.written, "files written"),
-            (changes.unchanged, "files unchanged"),
             (changes.removed, "removed"),
             (len(changes.kept), "of others left as they are"),
-            (len(changes.failed), "files failed"),
             *((number, f"left out: {why}") for why, number in sorted(self.skipped.items())),
         ]
-        parts = [f"{number:,} {what}" for number, what in counts if number]
-        return f"{', '.join([f'{self.photos:,} captions', *parts])}: {printable(self.place)}"
+        parts += [f"{number:,} {what}" for number, what in counts if number]
+        return f"{', '.join(parts)}: {printable(self.place)}"
 
 
 class Ledger:

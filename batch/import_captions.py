@@ -8,7 +8,7 @@ never captioned gets rows for the photos that a source speaks of, and needs no T
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from batch.captioned import language_of_record, open_captioned
@@ -24,6 +24,7 @@ from batch.summary import Summary
 from batch.taking_in import Photos, Wanted, find_photos, take_in
 from manifests.foreign import Columns, Said, Unread
 from manifests.foreign_files import ReadXmp, read_captions
+from manifests.misread import meant_by, misread
 from manifests.path_match import Matcher
 from manifests.record import Record
 
@@ -132,13 +133,25 @@ def _match(found: Photos, said: Sequence[Said], source: Source, imported: Import
     places = found.places
     matcher = Matcher(places, found.roots, source.root)
     wanted: Wanted = {}
-    for each, match in zip(said, matcher.match(said), strict=True):
+    matches = matcher.match(said)
+    if os.path.isfile(source.path):
+        left = [each for each, match in zip(said, matches, strict=True) if match.why]
+        _check_letters(Path(source.path), left, matcher)
+    for each, match in zip(said, matches, strict=True):
         imported.by[match.by] += len(each.captions)
         if match.why:
             imported.leave(each, match.why)
         for at in match.photos:
             _want(wanted, each, found, places[at].raw_path, source.language, imported)
     return wanted
+
+
+def _check_letters(path: Path, left: Sequence[Said], matcher: Matcher) -> None:
+    """Raise ManifestError where what found no photo is one's path in broken letters."""
+    meant = [replace(each, photo=path) for each in left for path in meant_by(each.photo)]
+    for each, match in zip(meant, matcher.match(meant), strict=True):
+        if match.photos:
+            raise misread(path, f"{each.where} means {each.photo[:200]!r}")
 
 
 def _want(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
+from batch.amounts import counted
 from batch.captioned import language_of_record
 from batch.corpora.records import tidy
 from batch.rows import float32
@@ -58,21 +59,22 @@ class Imported:
         return lines + ([f"and {len(left) - SHOWN:,} more"] if len(left) > SHOWN else [])
 
     def __str__(self) -> str:
+        done = "would be captioned" if self.dry_run else "captioned"
+        photos = [(self.captioned, done), *sorted((n, what) for what, n in self.failed.items())]
         counts = [
-            (self.captioned, "photos would be captioned" if self.dry_run else "photos captioned"),
             (self.unchanged, "unchanged"),
             (self.new, "new in the archive's list"),
             (self.by["name"], "found by name alone"),
             (self.by["folders"], "found below another folder"),
-            (self.several, "further captions among the alternatives"),
+            (self.several, "more among the alternatives"),
             (self.reviewed, "reviewed before, as they stay"),
             (self.moved, "moved"),
             (self.other_languages, "in other languages"),
             (len(self.unmatched), "without a photo here"),
             (len(self.unread), "not readable"),
-            *((number, f"photos {status}") for status, number in sorted(self.failed.items())),
         ]
-        parts = [f"{self.said:,} captions of {self.name}"]
+        parts = [f"{counted(self.said, 'caption')} of {self.name}"]
+        parts += [f"{counted(number, 'photo')} {what}" for number, what in photos if number]
         parts += [f"{number:,} {what}" for number, what in counts if number]
         if self.set_aside:
             parts.append(f"your edited spreadsheet is kept as {self.set_aside}")

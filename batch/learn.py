@@ -23,6 +23,7 @@ from batch.lessons import (
     LEARNT_FILE,
     Lesson,
     Split,
+    followed,
     learnt_after,
     read_learnt,
     read_lessons,
@@ -34,6 +35,7 @@ from batch.outcome import Outcome, card
 from batch.stores import is_there
 from batch.teach import compare, teach
 from manifests.durable import atomic_write, sync_folder, write_json
+from manifests.journal import Journal
 from models.captioner import (
     CONFIG_FILE,
     DECODER_FILE,
@@ -72,7 +74,10 @@ def learn(
         keep_out_of(found.archive, {"TO": place, "FEATURES": features})
     config = CaptionerConfig.read(captioner)
     cache = open_cache(features, encoder_fingerprint(captioner), config.architecture)
-    learnt = read_learnt(captioner)
+    reviews = Journal(out).read()
+    learnt = followed(
+        read_learnt(captioner), {old: reviews.identity(old) for old in reviews.renamed}
+    )
     lessons = read_lessons(found.records, config.language, groups or {})
     cached = [lesson for lesson in lessons if lesson.photo_id in cache]
     parts = split(cached, learnt)

@@ -8,6 +8,8 @@ from manifests.interchange import HUMAN, HUMAN_LIKE
 from manifests.record import Record
 from manifests.review import Review, ReviewStatus
 
+_UNDECIDED = "no caption that was approved or edited"
+
 
 @dataclass(frozen=True)
 class Words:
@@ -35,6 +37,13 @@ def languages_leaving(record: Record, *, include_machine: bool) -> Iterator[str]
     for language in dict.fromkeys([language_of_record(record), *machine, *people]):
         if words_in(record, language, include_machine=include_machine):
             yield language
+
+
+def why_nothing(record: Record, *, include_machine: bool) -> str:
+    """Say of a row with no words that may leave why there are none, as a report counts it."""
+    if not (record.caption or record.languages):
+        return f"with no caption ({record.status})"
+    return f"with {'a caption that was rejected' if include_machine else _UNDECIDED}"
 
 
 def _by_person(review: Review, language: str) -> Words | None:

@@ -158,6 +158,14 @@ def read_learnt(captioner: str) -> frozenset[str]:
         ) from error
 
 
+def followed(learnt: frozenset[str], renamed: Mapping[str, str]) -> frozenset[str]:
+    """Add what photos that were learnt from go by since captions were written into them.
+
+    renamed: their identities by now, by those that they had.
+    """
+    return learnt | {_short(new) for old, new in renamed.items() if _short(old) in learnt}
+
+
 def learnt_after(before: Collection[str], parts: Split) -> dict[str, list[str]]:
     """Give what learnt.json holds after a learning from some photos."""
     photos = {_short(lesson.photo_id) for lesson in (*parts.train, *parts.chosen_on)}

@@ -1,10 +1,10 @@
 """Corrections in: a person's file, merged with what stands here; nothing of it is dropped."""
 
-import os
 from pathlib import Path
 
 from batch.amounts import counted
 from batch.errors import ArchiveError
+from batch.merge_report import MergeReport, write_report
 from batch.merging import Merging, has_captions, taken_back
 from batch.results import reopened
 from batch.similar import take_apart
@@ -12,7 +12,6 @@ from manifests.corrections import read_corrections
 from manifests.groups import read_apart, read_groups
 from manifests.journal import FOLDER, MERGE, RUN, UNDO, Said, last_merge
 from manifests.matching import Rows
-from manifests.merge_report import MergeReport, write_report
 
 
 def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
@@ -23,7 +22,7 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
     """
     corrections = read_corrections(Path(file))
     with reopened(out) as (results, records):
-        merging = Merging(results, records, os.path.basename(file))
+        merging = Merging(results, records, Path(file))
         merging.report.lacks_captions = not any(map(has_captions, corrections))
         for correction in corrections:
             merging.take(correction)
@@ -59,8 +58,8 @@ def undo_merge(out: str) -> str:
 def ungroup(out: str, path: str) -> str:
     """Take the near-duplicates of a photo apart, for good; returns a line that says so.
 
-    What was filled in from one of them to the others is undecided again. Raises ArchiveError where
-    the photo is in no group.
+    What was filled in from one of them to the others is undecided again; copies of the same bytes
+    stay together. Raises ArchiveError where the photo is in no group.
     """
     folder = Path(out, FOLDER)
     with reopened(out) as (results, records):
@@ -70,11 +69,13 @@ def ungroup(out: str, path: str) -> str:
         photo_id = record.photo_id or ""
         apart = {photo_id, *read_groups(folder).group(photo_id)}
         apart |= {each for group in read_apart(folder) if photo_id in group for each in group}
+        copied = {(each.path, each.photo_id) for each in records}
         entries = [
             Said(place, taken_back(review))
             for place, said in results.journal.read().decided.items()
             for review in said.values()
             if place.photo_id in apart and review.like
+            if (review.like, place.photo_id) not in copied
         ]
         if len(apart) == 1 and not entries:
             raise ArchiveError(f"{path!r} is in no group of near-duplicates")

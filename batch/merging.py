@@ -7,14 +7,17 @@ texts stay texts.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from batch.letters import Letters
+from batch.merge_report import FILLED_IN, NOT_FILLED_IN, PROBLEM, Line, MergeReport
 from batch.results import Results
 from manifests.attach import place_of
 from manifests.formers import read_formers
 from manifests.groups import Groups
 from manifests.journal import Entry, Offered, Place, Said, now
+from manifests.leaders import find_leaders
 from manifests.matching import Match, Rows
-from manifests.merge_report import Line, MergeReport
 from manifests.record import Record, said_of
 from manifests.review import Correction, Offer, Review, ReviewStatus, digest
 from manifests.three_way import Base, Merged, Outcome, Standing, Theirs, contest, merge, read_status
@@ -26,40 +29,56 @@ class Merging:
 
     results: Results
     records: Sequence[Record]
-    source: str
+    file: Path
     entries: list[Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.source = self.file.name
         self.report = MergeReport(self.source)
         self.reviews = self.results.journal.read()
         self.formers = read_formers(self.results.manifest.parent)
+        for photo_id in [*self.formers]:  # what was said before this program wrote into a photo
+            self.formers[self.reviews.identity(photo_id)] |= self.formers[photo_id]
         self.rows = Rows(self.records)
+        self.letters = Letters(self.file, self.rows, self.reviews, self.formers)
         self.languages = _languages(self.records)
         self.known = {*self.formers, *(place.photo_id for place in self.reviews.heard)}
         self.mine: dict[tuple[Place, str], tuple[Record, Review]] = {}  # decided by this file
         self.at = now()
 
     def take(self, correction: Correction) -> None:
-        """Take one row of the file."""
+        """Take one row of the file. Raises ManifestError where the file's letters are broken."""
         self.report.rows += 1
-        photo_id = self.reviews.identity(correction.cells.get("photo_id", "").strip().lower())
+        before = len(self.report.lines)
+        if self._is_taken(correction):
+            self.report.count(self.report.lines[before:])
+        else:
+            self.report.elsewhere += 1
+
+    def _is_taken(self, correction: Correction) -> bool:
+        """Take one row; tell whether it says something, or is of a photo of this archive."""
+        photo_id = self._identity(correction)
         match = self.rows.match({**correction.cells, "photo_id": photo_id})
         if match.changed and photo_id not in self.known:
             match = Match(problem="another photo than the one at this path")
+        self.letters.check(correction, match.record)
         if match.record is None:
             if _is_untouched(correction):
-                self.report.elsewhere += 1
-            else:
-                self._tell(correction, "not matched", after=_words(correction), why=match.problem)
-            return
+                return False
+            self._tell(correction, "not matched", after=_words(correction), why=match.problem)
+            return True
         place = place_of(match.record)
         if match.changed:
             place = Place(match.record.raw_path, photo_id)
-        outcomes = [
+        for language, ending in self._spoken(correction, match.record):
             self._take_one(correction, place, match.record, language, ending)
-            for language, ending in self._spoken(correction, match.record)
-        ]
-        self.report.unchanged += all(outcome is Outcome.UNCHANGED for outcome in outcomes)
+        return True
+
+    def _identity(self, correction: Correction) -> str:
+        """Give what a row's photo goes by now; a copy that was not written into as it did."""
+        photo_id = correction.cells.get("photo_id", "").strip().lower()
+        stays = self.rows.has(photo_id, correction.cells.get("path", ""))
+        return photo_id if stays else self.reviews.identity(photo_id)
 
     def _spoken(self, correction: Correction, record: Record) -> Iterator[tuple[str, str]]:
         """Give the languages that a row of the file speaks, and what their columns end in.
@@ -79,14 +98,14 @@ class Merging:
 
     def _take_one(
         self, correction: Correction, place: Place, record: Record, language: str, ending: str
-    ) -> Outcome | None:
-        """Take what a row of the file says in one language; None where it means nothing."""
+    ) -> None:
+        """Take what a row of the file says in one language."""
         ours = self._standing(place, record, language)
         try:
             merged = merge(self._theirs(correction, ending), ours)
         except ValueError as error:
-            self._tell(correction, "problem", after=_words(correction), why=str(error))
-            return None
+            self._tell(correction, PROBLEM, after=_words(correction), why=str(error))
+            return
         if (place, ours.review.language) in self.mine and merged.review:
             merged = contest(merged.review, ours.review)
         if merged.review:
@@ -94,7 +113,6 @@ class Merging:
             before = ours.review.caption or ours.machine
             what = _what(merged, changed=place != place_of(record))
             self._tell(correction, what, before, merged.review.caption or "")
-        return merged.outcome
 
     def _theirs(self, correction: Correction, ending: str) -> Theirs:
         """Read what a row of the file says; a status that is none is told, the rest is taken."""
@@ -102,7 +120,7 @@ class Merging:
         try:
             status = read_status(cells.get(f"review_status{ending}", ""))
         except ValueError as error:
-            self._tell(correction, "problem", after=_words(correction), why=str(error))
+            self._tell(correction, PROBLEM, after=_words(correction), why=str(error))
             status = None
         return Theirs(
             _texts(cells, ending),
@@ -156,18 +174,19 @@ class Merging:
         self.reviews.take(entry, self.source)
 
     def fill_in(self, groups: Groups) -> None:
-        """Say of near-duplicates what this file says of the first of them."""
-        copies: dict[str, list[Record]] = defaultdict(list)
+        """Say of near-duplicates and copies what this file says of the first of them."""
+        leaders = find_leaders(self.records, groups)
+        followers: dict[Place, list[Record]] = defaultdict(list)
         for record in self.records:
-            copies[record.photo_id or ""].append(record)
+            leader = leaders.get(record.raw_path)
+            if leader is not None and leader is not record:
+                followers[place_of(leader)].append(record)
         for (place, _), (record, review) in list(self.mine.items()):
-            if groups.leader(place.photo_id) == place.photo_id:
-                for photo_id in groups.others(place.photo_id):
-                    for like in copies[photo_id]:
-                        self._fill(like, replace(review, like=record.path))
+            for like in followers[place]:
+                self._fill(like, replace(review, like=record.path))
 
     def _fill(self, record: Record, review: Review) -> None:
-        place = place_of(record)
+        place, leader = place_of(record), review.like
         own = self.reviews.decided[place].get(review.language)
         undecided = own is None or own.status is ReviewStatus.UNREVIEWED
         followed = own is not None and own.like == review.like
@@ -178,9 +197,9 @@ class Merging:
                 return
             review = taken_back(review)
         self._say(place, replace(review, notes=own.notes if own else ""))
-        why = f"like {review.like}" if review.like else "no longer approved of its group"
-        line = Line(0, record.path, "filled in", "", review.caption or "", why)
-        self.report.lines.append(line)
+        what = FILLED_IN if review.like else NOT_FILLED_IN
+        why = f"like {leader}"
+        self.report.lines.append(Line(0, record.path, what, "", review.caption or "", why))
 
     def _tell(
         self, correction: Correction, what: str, before: str = "", after: str = "", why: str = ""

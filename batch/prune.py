@@ -133,7 +133,7 @@ def _unneeded(shard: Path, needed: Collection[str]) -> Waste | None:
     if not unneeded:
         return None
     size = shard.stat().st_size * unneeded // len(photo_ids)
-    return Waste(shard, "needed by no manifest", size, unneeded, unneeded < len(photo_ids))
+    return Waste(shard, "of photos that no results have", size, unneeded, unneeded < len(photo_ids))
 
 
 def remove(waste: Sequence[Waste], needed: Collection[str]) -> None:

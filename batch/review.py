@@ -1,13 +1,14 @@
 """Sheets to review in: an archive's rows as a person is to see them, doubt first."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from batch.amounts import counted
 from batch.captioned import Captioned
 from batch.damage import PhotoError
 from batch.encode import THREADS
@@ -15,8 +16,9 @@ from batch.errors import ArchiveError
 from batch.lock import locked
 from batch.sample import doubt_first
 from manifests.durable import write_json
-from manifests.groups import Groups, read_groups
+from manifests.groups import read_groups
 from manifests.journal import FOLDER
+from manifests.leaders import find_leaders
 from manifests.record import Record
 from manifests.review import ReviewStatus, SheetRow, suggested
 from manifests.spreadsheet import write_workbooks
@@ -33,32 +35,41 @@ class Sheets:
 
     paths: tuple[str, ...]
     rows: int
+    decided: int  # of the rows
+    bare: int  # of the rows: undecided, and without a caption to decide on
     set_aside: tuple[str, ...]
 
     def __str__(self) -> str:
         more = f" and {len(self.paths) - 1} more" if self.paths[1:] else ""
         kept = f"; edited sheets are kept as {', '.join(self.set_aside)}" if self.set_aside else ""
-        return f"{self.rows:,} rows to review: {self.paths[0]}{more}{kept}"
+        return f"{self._counted()}: {self.paths[0]}{more}{kept}"
+
+    def _counted(self) -> str:
+        rows, left = counted(self.rows, "row"), self.rows - self.decided - self.bare
+        others = [(self.decided, "decided"), (self.bare, "without a caption")]
+        told = [f"{number:,} {what}" for number, what in others if number]
+        return (
+            f"{rows}, {', '.join([f'{left:,} to review', *told])}" if told else f"{rows} to review"
+        )
 
 
 def sheet_rows(found: Captioned, language: str = "") -> list[SheetRow]:
     """Give an archive's rows to review captions of one language in: conflicts, then doubt first.
 
     language: as BCP 47; without one, each row's own. Photos that are gone are left out; of
-    near-duplicates all are given, `is_spoken_for` tells for whom another stands. Raises
-    ArchiveError where no row has a caption in the language, ManifestError where the groups of
-    near-duplicates are damaged.
+    near-duplicates and copies all are given, `leading` leaves out those for which another stands.
+    Raises ArchiveError where no row has a caption in the language, ManifestError where the groups
+    of near-duplicates are damaged.
     """
     known = {each for record in found.records for each in _languages(record)} - {""}
     if language and language not in known:
         raise ArchiveError(
             f"{found.out} has no captions in {language!r}; it has {', '.join(sorted(known))}"
         )
-    groups = read_groups(Path(found.out, FOLDER))
     there = list(found.there)
-    paths = {record.photo_id or "": record.path for record in reversed(there)}
+    leaders = find_leaders(there, read_groups(Path(found.out, FOLDER)))
     rows = [
-        _row(record, language or record.language or "", _leader(record, groups, paths))
+        _row(record, language or record.language or "", leaders.get(record.raw_path))
         for record in there
     ]
     return sorted(doubt_first(rows), key=lambda row: "conflict: " not in row.suggestion)
@@ -69,17 +80,22 @@ def _languages(record: Record) -> set[str]:
     return said | {each.language for each in record.reviews} | {record.language or ""}
 
 
-def _leader(record: Record, groups: Groups, paths: Mapping[str, str]) -> str:
-    """Give the path of the first photo of a photo's group, where that is there."""
-    return paths.get(groups.leader(record.photo_id or "") or "", "")
+def leading(rows: Iterable[SheetRow]) -> list[SheetRow]:
+    """Leave out rows that follow what is decided of another one, which stands in the sheet.
+
+    A row that nobody has decided though the other one is (a photo that came later, or is like one
+    that was rejected) follows nothing any more.
+    """
+    every = list(rows)
+    undecided = {row.path for row in every if row.review_status is ReviewStatus.UNREVIEWED}
+    return [
+        row
+        for row in every
+        if row.group in ("", row.path) or not {row.group, row.path} <= undecided
+    ]
 
 
-def is_spoken_for(row: SheetRow) -> bool:
-    """Tell whether another photo of its group stands in the sheet for it."""
-    return row.group not in ("", row.path) and row.review_status is ReviewStatus.UNREVIEWED
-
-
-def _row(record: Record, language: str, group: str) -> SheetRow:
+def _row(record: Record, language: str, leader: Record | None) -> SheetRow:
     review, offers = record.review_in(language), record.offers_in(language)
     machine = record.said_in(language) or ""
     own = language == record.language
@@ -97,7 +113,7 @@ def _row(record: Record, language: str, group: str) -> SheetRow:
         reviewer=review.reviewer if review else "",
         notes=review.notes if review else "",
         status=str(record.status),
-        group=group,
+        group=leader.path if leader else "",
     )
 
 
@@ -114,7 +130,10 @@ def write_sheets(found: Captioned, rows: Sequence[SheetRow], name: str = "review
         written = write_workbooks(folder, name, rows, _pictures(found, rows), known)
         write_json(folder / "written.json", sorted({*known, *(each.sha256 for each in written)}))
     aside = tuple(each.set_aside for each in written if each.set_aside)
-    return Sheets(tuple(str(each.path) for each in written), len(rows), aside)
+    undecided = [row for row in rows if row.review_status is ReviewStatus.UNREVIEWED]
+    bare = sum(not row.caption for row in undecided)
+    paths = tuple(str(each.path) for each in written)
+    return Sheets(paths, len(rows), len(rows) - len(undecided), bare, aside)
 
 
 def _known(folder: Path) -> list[str]:

@@ -17,7 +17,7 @@ from batch.whereabouts import captioners_of, found_by, out_of, results_of, resul
 if TYPE_CHECKING:
     from batch.attended import Attended
     from batch.captioned import Captioned
-    from manifests.merge_report import Line
+    from batch.merge_report import Line
 
 LINES_SHOWN = 20  # of a merge's report; all of them are in its file
 PHOTOS_TRIED = 100  # to find the encoder that has seen an archive
@@ -47,17 +47,24 @@ def write_review(
 ) -> str:
     """Write the sheets of an archive, of near-duplicates the first alone; say what was written."""
     from batch.captioned import open_captioned
-    from batch.review import is_spoken_for, sheet_rows, write_sheets
+    from batch.review import leading, sheet_rows, write_sheets
 
     found = open_captioned(out)
     if not ungrouped:
         _group(found, features)
     every = sheet_rows(found, language)
-    rows = every if ungrouped else [row for row in every if not is_spoken_for(row)]
+    rows = every if ungrouped else leading(every)
     name = f"review-{language}" if language else "review"
-    behind = f"; {len(every) - len(rows):,} near-duplicates stand behind them"
     written = str(write_sheets(found, rows[:limit], name))
-    return printable(written + (behind if len(rows) < len(every) else ""))
+    return printable(written + _left_out(len(every) - len(rows)))
+
+
+def _left_out(photos: int) -> str:
+    """Say how many photos are not in a sheet, since they follow another one."""
+    if not photos:
+        return ""
+    left = counted(photos, "copy or near-duplicate", "copies and near-duplicates")
+    return f"; {left} left out, filled in from these"
 
 
 def _group(found: "Captioned", features: str) -> None:

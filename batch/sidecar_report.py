@@ -12,12 +12,12 @@ from manifests.record import Record
 class SidecarReport:
     """What an export did, for one line to print; `notes` say what is to be known of which photo."""
 
-    what: str  # is written: "sidecars"
+    what: str  # is written: "sidecar"
     photos: int = 0
     written: int = 0
     unchanged: int = 0
     taken_back: int = 0  # files that held captions which no longer stand
-    not_reviewed: int = 0
+    without: Counter[str] = field(default_factory=Counter)  # photos with nothing to say, by why
     kept_words: int = 0  # photos in whose sidecar another's caption stands
     other_name: int = 0
     left: Counter[str] = field(default_factory=Counter)  # photos left alone, by reason
@@ -39,9 +39,9 @@ class SidecarReport:
             (self.unchanged, "unchanged"),
             (self.other_name, "named photo.ext.xmp, as photo.xmp may be another's"),
             (self.kept_words, "with a caption by others, which was kept"),
-            (self.not_reviewed, "with no caption that was approved or edited"),
+            *((number, why) for why, number in sorted(self.without.items())),
         ]
-        parts = [f"{counted(self.photos, 'photo')}, {self.written:,} {self.what} written"]
+        parts = [f"{counted(self.photos, 'photo')}, {counted(self.written, self.what)} written"]
         parts += [f"{n:,} {what}" for n, what in counts if n]
         if self.left:
             reasons = "; ".join(f"{n:,} {why}" for why, n in sorted(self.left.items()))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from batch.captioned import Captioned
 from batch.config import is_within, keep_out_of, refuse_store
+from batch.leaving import why_nothing
 from batch.said import description_of
 from batch.sidecar_files import (
     check_same_photo,
@@ -48,7 +49,10 @@ def export_sidecars(
     keep_out_of(found.archive, {} if to is None else {"TO": to})
     work = _Export(Places(found, to), naming, replaces)
     for record in found.there:
-        work.photo(record, description_of(record, include_machine=include_machine))
+        description = description_of(record, include_machine=include_machine)
+        if description is None:
+            work.done.without[why_nothing(record, include_machine=include_machine)] += 1
+        work.photo(record, description)
     return work.done
 
 
@@ -57,7 +61,7 @@ class _Export:
     places: Places
     naming: Naming
     replaces: bool
-    done: SidecarReport = field(default_factory=lambda: SidecarReport("sidecars"))
+    done: SidecarReport = field(default_factory=lambda: SidecarReport("sidecar"))
     _cleared: str = ""  # the folder that was last rid of what killed runs left in it
     _taken: set[tuple[int, int]] = field(default_factory=set)  # sidecars of this run, by inode
 
@@ -65,7 +69,6 @@ class _Export:
         self.done.photos += 1
         try:
             if description is None:
-                self.done.not_reviewed += 1
                 self.take_back(record)
             else:
                 self.export(record, description)

@@ -156,13 +156,23 @@ def _todo(plan: Plan) -> str:
 
 def _reviews(rows: Iterable[Record]) -> Iterator[str]:
     """Say what people have decided, and what waits for them."""
-    captioned = [row for row in rows if row.caption is not None]
-    counts = Counter(row.review.status for row in captioned)
-    said = ", ".join(f"{counts[each]:,} {each}" for each in ReviewStatus if counts[each])
-    offers = sum(bool(row.offers) for row in captioned)
+    every = list(rows)
+    counts = Counter(filter(None, map(_decision, every)))
+    said = ", ".join(
+        f"{counts[each]:,} {each}" for each in (*ReviewStatus, "filled in") if counts[each]
+    )
+    offers = sum(bool(row.offers) for row in every)
     if said:
-        waits = f"; {offers:,} have a suggestion to decide on" if offers else ""
+        waits = f"; {counted(offers, 'has', 'have')} a suggestion to decide on" if offers else ""
         yield _line("reviews", f"{said}{waits}")
+
+
+def _decision(row: Record) -> str:
+    """Name what was decided of a row; empty where nothing is there to decide on."""
+    if row.review.status is not ReviewStatus.UNREVIEWED:
+        return "filled in" if row.review.like else row.review.status
+    waits = row.caption is not None and row.status is not Status.MISSING
+    return ReviewStatus.UNREVIEWED if waits else ""
 
 
 def _edited(csv: Path, note: Mapping[str, Any]) -> list[Path]:

@@ -1,8 +1,9 @@
 """Reviews to their photos: the rows of a manifest, with what people have said of each.
 
 The journal knows what was said of which bytes at which path. A photo that was moved takes its
-review along. Byte-identical copies are offered what was said of one of them; a file that has
-changed is offered what was said of it before. An offer is never a person's word.
+review along. Byte-identical copies of which nothing is decided are offered what was said of one of
+them; a file that has changed is offered what was said of it before. An offer is never a person's
+word.
 """
 
 from collections import OrderedDict, defaultdict

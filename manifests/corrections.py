@@ -14,6 +14,7 @@ from typing import Final
 
 from manifests.csv_cells import IsHeader, csv_rows
 from manifests.errors import ManifestError
+from manifests.misread import check_mark
 from manifests.ods_cells import ods_sheets
 from manifests.package import SAVE_ANEW, check_rows, open_package
 from manifests.review import Correction
@@ -27,6 +28,7 @@ _MOST_BYTES: Final = 2**29
 _MOST_TEXT: Final = 2**29  # letters, however often one text is referred to
 _HEAD: Final = 20  # rows in which the header may stand: people put titles above it
 _KEYS: Final = frozenset({"path", "photo_id"})
+_GIVE: Final = "Give a review sheet: XLSX, ODS or CSV"
 _ZIP: Final = b"PK\x03\x04"
 _OLD_OFFICE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 
@@ -39,7 +41,8 @@ def read_corrections(
     keys: names of columns by which the header is known; sheets of a workbook without one are passed
     over. escaped: cells are as `manifests.text` writes them; else they are given as they stand.
     Formulas are read as their text; numbers, dates and so on as text near to what was typed.
-    Raises ManifestError where the file can't be read, or has no such column, or two of one name.
+    Raises ManifestError where the file can't be read, was misread by the program that saved it, or
+    has no such column, or two of one name.
     """
     data = _read(path)
     is_header = partial(_is_header, keys=frozenset(keys))
@@ -48,7 +51,7 @@ def read_corrections(
     limits = _Limits(path)
     for rows in _sheets(path, data, is_header):
         numbered = limits.within(rows)
-        header = _header(numbered, is_header)
+        header = _header(path, numbered, is_header)
         if header:
             known = True
             found += _corrections(_checked(path, header), numbered, escaped)
@@ -86,7 +89,7 @@ def _read(path: Path) -> bytes:
     try:
         if not path.is_file():
             problem = "is a folder" if path.is_dir() else "is no file"
-            raise ManifestError(path, problem, "Give a review sheet: XLSX or CSV")
+            raise ManifestError(path, problem, _GIVE)
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:
@@ -94,7 +97,7 @@ def _read(path: Path) -> bytes:
     if len(data) > _MOST_BYTES:
         raise ManifestError(path, f"is larger than {_MOST_BYTES} bytes", "Split it")
     if not data.strip():
-        raise ManifestError(path, "is empty", "Give a review sheet: XLSX or CSV")
+        raise ManifestError(path, "is empty", _GIVE)
     return data
 
 
@@ -113,10 +116,15 @@ def _sheets(path: Path, data: bytes, is_header: IsHeader) -> Iterator[Rows]:
     raise ManifestError(path, "is a ZIP file that holds no spreadsheet", SAVE_ANEW)
 
 
-def _header(rows: Iterator[tuple[int, Sequence[str]]], is_header: IsHeader) -> list[str]:
+def _header(
+    path: Path, rows: Iterator[tuple[int, Sequence[str]]], is_header: IsHeader
+) -> list[str]:
     """Go on to the header, and give its columns' names; an empty list where there is none."""
-    found = next((cells for _, cells in islice(rows, _HEAD) if is_header(cells)), ())
-    return [_name(cell) for cell in found]
+    for _, cells in islice(rows, _HEAD):
+        check_mark(path, cells)
+        if is_header(cells):
+            return [_name(cell) for cell in cells]
+    return []
 
 
 def _is_header(cells: Sequence[str], keys: frozenset[str]) -> bool:

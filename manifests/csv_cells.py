@@ -61,7 +61,7 @@ def _decoded(path: Path, data: bytes) -> str:
     if found := next(filter(_is_western, amid_latin), None):
         problem = f"is in a Western encoding, as it seems: {found[1] or found[2]!r}"
         raise ManifestError(path, problem, _AS_UTF_8)
-    return text
+    return text.lstrip("\ufeff")  # one more, of a program that kept it as a letter
 
 
 def _is_western(found: re.Match[str]) -> bool:

@@ -5,9 +5,10 @@ reviews/apart.json       the groups that a person has taken apart: never lost
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations, product
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,9 @@ _DAMAGED: Final = (pa.ArrowException, OSError, ValueError, LookupError, TypeErro
 Group = tuple[str, ...]
 """The identities of photos that are almost the same, in the order of their paths: leader first."""
 
+NewIds = Mapping[str, Sequence[str]]
+"""The identities that a photo and its copies have now, by the one that they had."""
+
 Torn = Mapping[str, set[int]]
 """Which of the groups that were taken apart a photo was in, by their numbers."""
 
@@ -49,10 +53,6 @@ class Groups:
     members: Sequence[Group] = ()
     compared: int = 0
     made_from: str = ""
-
-    def others(self, photo_id: str) -> Group:
-        """Give the other photos of a photo's group; none where it has no group."""
-        return tuple(each for each in self._of.get(photo_id, ()) if each != photo_id)
 
     def leader(self, photo_id: str) -> str | None:
         """Give the photo that stands for a photo's group, itself maybe; None without a group."""
@@ -94,7 +94,11 @@ def read_groups(folder: Path) -> Groups:
     Raises ManifestError where a file is damaged or a newer version's, OSError where it can't be
     reached.
     """
-    path = folder / GROUPS_FILE
+    groups = _read(folder / GROUPS_FILE)
+    return groups.without(read_apart(folder)) if groups.members else groups
+
+
+def _read(path: Path) -> Groups:
     if not path.exists():
         return Groups()
     with path.open("rb") as handle, _told(path, "Remove it and run again: it is made anew"):
@@ -103,8 +107,7 @@ def read_groups(folder: Path) -> Groups:
         _check_version(path, int(schema.metadata[_VERSION_KEY]))
         if not schema.equals(_SCHEMA):
             raise ValueError("other columns")
-        groups = _grouped(file.read(use_threads=False), schema.metadata)
-    return groups.without(read_apart(folder))
+        return _grouped(file.read(use_threads=False), schema.metadata)
 
 
 def write_groups(folder: Path, groups: Groups) -> None:
@@ -148,12 +151,36 @@ def add_apart(folder: Path, groups: Iterable[Group]) -> None:
         write_json(folder / APART_FILE, {"version": VERSION, "apart": after})
 
 
-def rename_apart(folder: Path, new_ids: Mapping[str, str]) -> None:
+def rename_groups(folder: Path, new_ids: NewIds) -> None:
+    """Let groups follow photos whose bytes this program has changed.
+
+    Damaged groups are left as they are: they are made anew at the next look.
+    """
+    with suppress(ManifestError):
+        groups = _read(folder / GROUPS_FILE)
+        after = [_renamed(group, new_ids) for group in groups.members]
+        if after != list(groups.members):
+            write_groups(folder, replace(groups, members=after))
+
+
+def rename_apart(folder: Path, new_ids: NewIds) -> None:
     """Let groups that were taken apart follow photos whose bytes this program has changed."""
     before = read_apart(folder)
-    after = [tuple(sorted(new_ids.get(each, each) for each in group)) for group in before]
+    after = sorted({tuple(sorted(new)) for group in before for new in _torn(group, new_ids)})
     if after != list(before):
-        write_json(folder / APART_FILE, {"version": VERSION, "apart": sorted(after)})
+        write_json(folder / APART_FILE, {"version": VERSION, "apart": after})
+
+
+def _renamed(group: Group, new_ids: NewIds) -> Group:
+    return tuple(new for each in group for new in new_ids.get(each, (each,)))
+
+
+def _torn(group: Group, new_ids: NewIds) -> Iterable[Group]:
+    """Give groups that keep apart what a group kept apart, and not the copies of one photo."""
+    named = [new_ids.get(each, (each,)) for each in group]
+    if all(len(names) == 1 for names in named):
+        return [tuple(name for name, *_ in named)]
+    return (pair for two in combinations(named, 2) for pair in product(*two))
 
 
 def _grouped(table: pa.Table, metadata: Mapping[bytes, bytes]) -> Groups:

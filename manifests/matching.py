@@ -60,6 +60,10 @@ class Rows:
         known = photo_id or path
         return Match(problem="no photo of this archive" if known else "neither photo_id nor path")
 
+    def has(self, photo_id: str, path: str) -> bool:
+        """Tell whether one row has both, an identity and a path."""
+        return any(record.photo_id == photo_id for record in self._at(path))
+
     def _at(self, path: str) -> list[Record]:
         """Give the rows at a path; a spreadsheet may have rewritten the form of its letters."""
         return self._by_path.get(path) or self._by_form.get(_form(path), [])

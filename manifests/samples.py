@@ -3,7 +3,7 @@
 reviews/sample-0001.json   and so on; the last one is the one at work
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -77,16 +77,18 @@ def write_sample(folder: Path, sample: Sample) -> None:
     write_json(folder / f"sample-{sample.number:04d}.json", known)
 
 
-def rename_samples(folder: Path, new_ids: Mapping[str, str]) -> None:
-    """Let samples follow photos whose bytes this program has changed."""
+def rename_samples(folder: Path, renamed: Callable[[bytes, str], str]) -> None:
+    """Let samples follow photos whose bytes this program has changed.
+
+    renamed: gives the identity by now of the photo that had a path and an identity.
+    """
     for path in sorted(folder.glob("sample-*.json")):
         sample = read_sample(path)
-        drawn = [
-            replace(each, photo_id=new_ids.get(each.photo_id, each.photo_id))
-            for each in sample.drawn
-        ]
-        if drawn != list(sample.drawn):
-            write_sample(folder, replace(sample, drawn=tuple(drawn)))
+        new_ids = (renamed(each.raw_path, each.photo_id) for each in sample.drawn)
+        pairs = zip(sample.drawn, new_ids, strict=True)
+        drawn = tuple(replace(each, photo_id=photo_id) for each, photo_id in pairs)
+        if drawn != sample.drawn:
+            write_sample(folder, replace(sample, drawn=drawn))
 
 
 def _number(path: Path) -> int:

@@ -98,7 +98,7 @@ def read_status(text: str) -> ReviewStatus | None:
     if not plain:
         return None
     if plain not in _STATUSES:
-        raise ValueError(f"no review_status: {text.strip()!r}; give {', '.join(_STATUSES)}")
+        raise ValueError(f"review_status {text.strip()!r} is unknown; give {', '.join(_STATUSES)}")
     return _STATUSES[plain]
 
 

@@ -76,6 +76,7 @@ function tellShown({ shown, first, all, head, decisions }) {
 /** Say where decisions are, and what is left to do with them. */
 function tellKept({ decisions, head, file }) {
   const made = decisions.made.size;
+  byId("merge").textContent = head.merge + file;
   byId("export").disabled = made === 0;
   byId("export").textContent = made ? `Save corrections (${number.format(made)})` : "Save corrections";
   const safety = decisions.problem ? `${decisions.problem} Save your corrections before you close this page. ` : "";
@@ -108,7 +109,7 @@ function start(page) {
   offer("folder", "All", []);
   byId("more").open = matchMedia("(min-width: 48rem)").matches;
   if (page.reviewer) byId("reviewer").textContent = `Reviewer: ${page.reviewer}`;
-  prepareHelp(page.head.merge + page.file);
+  prepareHelp();
   listenToFilters(page);
   listenToPhotos(page);
   byId("reviewer").onclick = async () => (page.reviewer = await page.name());

@@ -32,9 +32,8 @@ function askName(before) {
   });
 }
 
-function prepareHelp(merge) {
+function prepareHelp() {
   const dialog = document.getElementById("help");
-  document.getElementById("merge").textContent = merge;
   dialog.querySelector(".close").onclick = () => dialog.close();
   const lines = KEYS.map(([key, does]) => {
     const line = document.createElement("div");

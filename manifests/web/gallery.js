@@ -15,7 +15,7 @@ class Gallery {
     this.reviewer = remembered("reviewer");
     this.all = [];
     this.shown = []; // those that fit, as they did when they were asked for
-    this.file = "corrections.csv"; // as it was saved last
+    this.file = this.fileName(); // as it was saved last, or would be
     this.first = 0; // of the page
     this.current = 0;
     this.named = new Map();
@@ -187,12 +187,16 @@ class Gallery {
     return tell("Where the computer looked is not known for this caption.");
   }
 
+  fileName() {
+    const day = new Date().toISOString().slice(0, 10);
+    const name = this.head.name.replace(/[^\p{L}\p{N}._-]+/gu, "-");
+    return `corrections-${name}-${day}.csv`;
+  }
+
   save() {
     const open = "Words that you have typed are not kept yet, and will not be in the file. Save without them?";
     if (this.drafts.typed && !confirm(open)) return;
-    const day = new Date().toISOString().slice(0, 10);
-    const name = this.head.name.replace(/[^\p{L}\p{N}._-]+/gu, "-");
-    this.file = `corrections-${name}-${day}.csv`;
+    this.file = this.fileName();
     download(this.file, csvOf(this.decisions.all()));
     this.decisions.noteSaved();
     this.tellCounts();

@@ -4,9 +4,9 @@ import csv
 from pathlib import Path
 
 from batch.captioned import open_captioned
+from batch.merge_report import MergeReport
 from batch.merge_review import merge_review
 from batch.review import sheet_rows
-from manifests.merge_report import MergeReport
 from manifests.spreadsheet import write_review_csv
 from tests.batch.archives import Archive
 

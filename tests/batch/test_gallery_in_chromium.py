@@ -167,6 +167,16 @@ def test_captions_are_reviewed_by_keys_and_saved_as_corrections(page, gallery):
     assert "make merge-review" in page.texts("#kept")[0]
 
 
+def test_the_keys_are_told_with_the_command_for_the_very_file_that_is_saved(page, gallery):
+    opened(page, gallery)
+    page.press(key="?")
+    (before,) = page.texts("#merge")
+    page.click("#help .close")
+    page.focus(0)
+    page.keys("a")
+    assert before.endswith(f" FROM={page.save().name}")
+
+
 def test_buttons_do_what_keys_do(page, gallery):
     opened(page, gallery)
     page.click("[data-place='1'] .approve")

@@ -421,3 +421,14 @@ def test_an_interrupted_import_goes_on(album, monkeypatch):
     summary = take(album, path)
     assert (summary.unchanged, summary.new) == (4, 0)
     assert len(album.records) == 4
+
+
+def test_a_table_of_broken_letters_is_refused(album):
+    path = album.root.parent / "in.csv"
+    table = "path,caption\n2019/바다.png,the sea\n2019/dog.png,a dog\n"
+    for marked in ("\ufeff" + table, table):
+        path.write_text(marked.encode().decode("latin-1"), encoding="utf-8")
+        with pytest.raises(ManifestError, match=r"in\.csv: .*another encoding than UTF-8"):
+            take(album, path)
+    path.write_text(table, encoding="utf-8")
+    assert take(album, path).captioned == 2

@@ -12,6 +12,7 @@ from batch.errors import ArchiveError
 from batch.lessons import (
     FILLED_IN,
     LEARNT_FILE,
+    followed,
     learnt_after,
     read_learnt,
     read_lessons,
@@ -154,3 +155,9 @@ def test_what_was_learnt_from_is_read_back_and_a_damaged_file_is_named(tmp_path)
     (tmp_path / LEARNT_FILE).write_text("[]")
     with pytest.raises(ArchiveError, match=LEARNT_FILE):
         read_learnt(str(tmp_path))
+
+
+def test_what_was_learnt_from_is_known_under_the_identity_that_embedding_gave_it():
+    learnt = frozenset({identity(1)[:16], identity(2)[:16]})
+    renamed = {identity(1): identity(10), identity(3): identity(30)}
+    assert followed(learnt, renamed) == learnt | {identity(10)[:16]}

@@ -10,9 +10,9 @@ import pytest
 from batch.captioned import open_captioned
 from batch.errors import ArchiveError, LockedError
 from batch.lock import locked
-from batch.merge_review import merge_review, undo_merge
+from batch.merge_review import merge_review, undo_merge, ungroup
 from batch.pipeline import run
-from batch.review import sheet_rows
+from batch.review import leading, sheet_rows
 from manifests.errors import ManifestError
 from manifests.groups import Groups, write_groups
 from manifests.manifest import write_records
@@ -150,15 +150,101 @@ def test_a_sheet_that_is_brought_back_again_and_again(album):
     assert said(album) == {"c.png": ("edited", "better words")}
 
 
-def test_a_copy_is_offered_the_words_and_keeps_its_own_row(album):
-    shutil.copy2(album.root / "c.png", album.root / "z copy.png")
+def with_copy(album, name="z copy.png", of="c.png"):
+    shutil.copy2(album.root / of, album.root / name)
     run(album.config())
+
+
+def test_a_copy_follows_what_is_said_of_the_first(album):
+    with_copy(album)
+    report = Sheet(album).write("c.png", caption="my words", reviewer="Kim").bring_back()
+    assert str(report) == "5 rows, 1 edited, 4 unchanged; 1 photo filled in: review.csv"
+    copy = album.records["z copy.png"].review
+    assert (copy.caption, copy.like) == ("my words", "c.png")
+    Sheet(album).write("c.png", caption="better words", reviewer="Kim").bring_back()
+    assert album.records["z copy.png"].review.caption == "better words"
+    undo_merge(str(album.out))
+    assert album.records["z copy.png"].review.caption == "my words"
+    report = Sheet(album).write("c.png", review_status="rejected").bring_back()
+    assert said(album) == {"c.png": ("rejected", None)}
+    assert "1 rejected, 4 unchanged; 1 photo no longer filled in" in str(report)
+
+
+def test_a_copy_with_words_of_its_own_keeps_them_and_follows_no_more(album):
+    with_copy(album)
+    sheet = Sheet(album).write("c.png", caption="my words").write("z copy.png", caption="its own")
+    sheet.bring_back()
+    Sheet(album).write("c.png", caption="better words").bring_back()
+    assert said(album) == {"c.png": ("edited", "better words"), "z copy.png": ("edited", "its own")}
+
+
+def test_what_is_said_of_a_copy_alone_is_only_offered_to_the_first(album):
+    with_copy(album)
+    Sheet(album).write("z copy.png", caption="my words").bring_back()
+    assert said(album) == {"z copy.png": ("edited", "my words")}
+    assert str(album.records["c.png"].offers_in("en")[0]) == "my words (copy of z copy.png)"
+
+
+def test_a_copy_that_came_later_is_offered_the_words_and_has_its_own_row(album):
     Sheet(album).write("c.png", caption="my words").bring_back()
+    with_copy(album)
     copy = album.records["z copy.png"]
     assert copy.reviews == ()
     assert str(copy.offers_in("en")[0]) == "my words (copy of c.png)"
+    rows = leading(sheet_rows(open_captioned(str(album.out))))
+    assert "z copy.png" in [row.path for row in rows]
     Sheet(album).write("z copy.png", review_status="approved").bring_back()
     assert album.records["z copy.png"].review.caption == "my words"
+
+
+def test_a_copy_of_a_near_duplicate_follows_its_leader_and_so_does_the_leaders(album):
+    for of in ("a.png", "b/a.png"):
+        with_copy(album, f"z {of[-5]}{len(of)}.png", of)
+    first, second = (album.records[name].photo_id for name in ("a.png", "b/a.png"))
+    (album.out / "reviews").mkdir(exist_ok=True)
+    write_groups(album.out / "reviews", Groups([(first, second)]))
+    rows = leading(sheet_rows(open_captioned(str(album.out))))
+    assert sorted(row.path for row in rows) == ["a.png", "b/바다.png", "c.png"]
+    Sheet(album).write("a.png", caption="two dogs").bring_back()
+    filled = {path for path, record in album.records.items() if record.review.like == "a.png"}
+    assert filled == {"b/a.png", "z a5.png", "z a7.png"}
+    ungroup(str(album.out), "b/a.png")
+    filled = {path for path, record in album.records.items() if record.review.like == "a.png"}
+    assert filled == {"z a5.png"}
+
+
+def test_copies_are_no_group_to_take_apart(album):
+    with_copy(album)
+    Sheet(album).write("c.png", caption="my words").bring_back()
+    with pytest.raises(ArchiveError, match="no group"):
+        ungroup(str(album.out), "c.png")
+    assert album.records["z copy.png"].review.caption == "my words"
+
+
+def test_what_is_like_a_rejected_photo_has_its_own_row_again(album):
+    first, second = (album.records[name].photo_id for name in ("a.png", "b/a.png"))
+    (album.out / "reviews").mkdir(exist_ok=True)
+    write_groups(album.out / "reviews", Groups([(first, second)]))
+    Sheet(album).write("a.png", review_status="rejected").bring_back()
+    rows = leading(sheet_rows(open_captioned(str(album.out))))
+    assert len(rows) == 4
+
+
+def test_each_row_is_counted_once(album):
+    first, second = (album.records[name].photo_id for name in ("a.png", "b/a.png"))
+    (album.out / "reviews").mkdir(exist_ok=True)
+    write_groups(album.out / "reviews", Groups([(first, second)]))
+    sheet = Sheet(album).write("a.png", caption="my words").write("c.png", review_status="ok")
+    sheet.write("b/바다.png", review_status="ok", caption="and words")
+    told = str(sheet.bring_back())
+    counts = "1 edited, 1 edited with a problem, 1 problem, 1 unchanged"
+    assert told == f"4 rows, {counts}; 1 photo filled in: review.csv"
+
+
+def test_one_row_is_one_row(album):
+    sheet = Sheet(album)
+    del sheet.cells[1:]
+    assert str(sheet.bring_back()) == "1 row, 1 unchanged: review.csv"
 
 
 def test_a_row_of_no_photo_here_is_reported_with_its_words(album):
@@ -199,7 +285,9 @@ def test_a_status_that_is_none_is_reported_and_the_rest_taken(album):
     report = sheet.bring_back()
     (line,) = report.of("problem")
     assert line.path == "c.png"
-    assert "'done'; give unreviewed, approved, edited, rejected" in line.why
+    assert (
+        line.why == "review_status 'done' is unknown; give unreviewed, approved, edited, rejected"
+    )
     assert said(album) == {"a.png": ("edited", "my words")}
 
 

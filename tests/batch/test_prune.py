@@ -48,7 +48,7 @@ def test_without_a_yes_it_only_tells(album, capsys):
     assert [state_of(folder) for folder in (album.features, album.out)] == before
     out = capsys.readouterr().out
     assert "4 photos needed by" in out
-    assert "needed by no manifest: 1 file, 2 photos, " in out
+    assert "of photos that no results have: 1 file, 2 photos, " in out
     assert out.endswith("would be freed; YES=1 does it\n")
 
 

@@ -1,6 +1,8 @@
 """The commands for reviewing, from their arguments to what they print and their exit codes."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -9,6 +11,8 @@ from PIL import Image
 
 from batch.__main__ import main
 from batch.pipeline import run
+from manifests.manifest import write_records
+from manifests.record import Status
 from manifests.sidecar import read_xmp
 from tests.batch.archives import state_of
 from tests.batch.reviewers import Sheet
@@ -89,10 +93,10 @@ def test_what_needs_a_look_is_told_and_exits_3(album, ask):
     sheet.cells.append({**sheet.cells[0], **elsewhere, "caption": "my words"})
     code, out, err = ask("merge-review", str(sheet.save()))
     assert code == 3
-    assert "no review_status: 'perhaps'" in err
+    assert "review_status 'perhaps' is unknown; give" in err
     assert "no such.png: not matched (no photo of this archive): 'my words" in err
     assert "1 not matched, 1 problem" in out
-    assert "1 untouched of other photos" in out
+    assert "1 unchanged, of photos that are not in this archive" in out
 
 
 def test_a_dry_run_says_that_it_is_one(album, ask):
@@ -133,7 +137,7 @@ def test_only_what_a_person_let_stand_leaves(album, ask):
     assert "no caption is approved or edited yet" in err
     Sheet(album).write("c.png", caption="my words").bring_back()
     code, out, _ = ask("export", "--to", "jsonl")
-    assert (code, out.partition(",")[0]) == (0, "1 captions")
+    assert (code, out.partition(",")[0]) == (0, "1 caption")
     (line,) = (album.out / "export" / "jsonl" / "captions.jsonl").read_text().splitlines()
     assert json.loads(line)["path"] == "c.png"
 
@@ -143,7 +147,7 @@ def test_sidecars_land_beside_their_photos_which_stay_as_they_are(album, ask):
     Sheet(album).write("b/바다.png", caption="바다에서 노는 개").bring_back()
     code, out, _ = ask("export", "--to", "xmp")
     assert code == 0
-    assert out.startswith("4 photos, 1 sidecars written")
+    assert out.startswith("4 photos, 1 sidecar written, 3 with no caption that was approved")
     sidecar = album.root / "b" / "바다.png.xmp"
     assert read_xmp(sidecar.read_bytes()).captions["x-default"] == "바다에서 노는 개"
     after = state_of(album.root / "b")
@@ -169,7 +173,7 @@ def test_captions_of_another_program_enter_as_a_machines(album, ask, tmp_path):
     file.write_text("path,caption\nc.png,A wet dog.\nnowhere.png,A cat.\n", "utf-8")
     code, out, err = ask("import-captions", str(file), "--name", "blip")
     assert code == 3
-    assert "1 photos captioned" in out
+    assert "1 photo captioned" in out
     assert "nowhere.png" in err
     record = album.records["c.png"]
     assert (record.caption, record.reviews) == ("A wet dog.", ())
@@ -194,6 +198,7 @@ def test_a_photo_saved_again_stands_behind_the_first_and_is_filled_in(album, ask
     features = ["--features", str(album.features)]
     _, out, _ = ask("review", *features)
     assert out.startswith("4 rows to review")
+    assert out.endswith("; 1 copy or near-duplicate left out, filled in from these\n")
     _, out, _ = ask("review", *features, "--ungrouped")
     assert out.startswith("5 rows to review")
     Sheet(album).write("c.png", caption="my words", reviewer="Kim").bring_back()
@@ -205,7 +210,7 @@ def test_a_photo_saved_again_stands_behind_the_first_and_is_filled_in(album, ask
     assert album.records["saved again.png"].reviews == ()
     assert album.records["c.png"].review.caption == "my words"
     _, out, _ = ask("review", *features)
-    assert out.startswith("5 rows to review")
+    assert out.startswith("5 rows, 4 to review, 1 decided: ")
 
 
 @pytest.mark.parametrize("command", ["review", "undo-merge", "sample", "gallery"])
@@ -226,5 +231,44 @@ def test_a_run_can_end_with_sheets(album, capsys):
     place = ["--out", str(album.out), "--features", str(album.features)]
     arguments = ["--captioner", album.captioner, "--review", "xlsx", str(album.root)]
     assert main(["caption", *place, *arguments]) == 0
-    assert "rows to review" in capsys.readouterr().out
+    assert "1 row to review" in capsys.readouterr().out
     assert (album.out / "sheets" / "review.xlsx").is_file()
+
+
+def test_the_counts_of_a_sheet_of_a_merge_and_of_the_status_fit_together(album, ask):
+    """A page, a file that is no photo, a copy and a photo that is gone, all in one archive."""
+    (album.root / "broken.jpg").write_bytes(b"no photo")
+    shutil.copy(album.root / "a.png", album.root / "copy of a.png")
+    album.draw("gone.png", "page.png", "page 2.png", seed=50)
+    run(album.config())
+    (album.root / "gone.png").unlink()
+    run(album.config())
+    without_scene = {"status": Status.NOT_A_SCENE, "caption": None}
+    rows = [
+        replace(row, **without_scene) if path.startswith("page") else row
+        for path, row in album.records.items()
+    ]
+    write_records(album.out / "captions.parquet", rows, str(album.root))
+
+    _, out, _ = ask("review")
+    assert out.startswith("7 rows, 4 to review, 3 without a caption: ")
+    assert "1 copy or near-duplicate left out" in out
+    sheet = Sheet(album).write("page.png", caption="a page").write("a.png", caption="two dogs")
+    _, out, _ = ask("merge-review", str(sheet.save()))
+    assert "8 rows, 2 edited, 6 unchanged; 1 photo filled in: " in out
+    _, out, _ = ask("status")
+    assert "reviews     3 unreviewed, 2 edited, 1 filled in\n" in out
+    _, out, _ = ask("review")
+    assert out.startswith("8 rows, 3 to review, 3 decided, 2 without a caption: ")
+
+
+def test_what_cannot_be_read_has_no_caption_to_approve(album, ask, tmp_path):
+    (album.root / "broken.jpg").write_bytes(b"no photo")
+    run(album.config())
+    Sheet(album).write("a.png", review_status="rejected").bring_back()
+    _, out, _ = ask("export", "--to", "xmp", "--machine", "--into", str(tmp_path / "sidecars"))
+    told = "1 with a caption that was rejected, 1 with no caption (unreadable)"
+    assert out == f"5 photos, 3 sidecars written, {told}\n"
+    _, out, _ = ask("export", "--to", "xmp", "--into", str(tmp_path / "others"))
+    assert out.endswith("4 with no caption that was approved or edited\n")
+    assert "1 with no caption (unreadable), " in out

@@ -86,7 +86,7 @@ def test_a_reviewed_photo_gets_a_sidecar_beside_it(photos, naming, expected):
     assert sidecars(photos) == [expected]
     assert said(photos / expected) == "a dog runs"
     assert (done.written, done.exit_code) == (1, 0)
-    assert str(done) == "1 photo, 1 sidecars written"
+    assert str(done) == "1 photo, 1 sidecar written"
 
 
 def test_the_photos_stay_as_they_are(photos):
@@ -107,7 +107,7 @@ def test_only_what_people_approved_or_wrote_leaves(photos):
     ]
     done = export(photos, *rows)
     assert sidecars(photos) == ["approved.jpg.xmp", "edited.jpg.xmp"]
-    assert (done.written, done.not_reviewed, done.exit_code) == (2, 2, 0)
+    assert (done.written, done.without.total(), done.exit_code) == (2, 2, 0)
 
 
 def test_a_machines_captions_leave_where_they_are_asked_for_but_for_rejected_ones(photos):

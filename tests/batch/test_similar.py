@@ -193,7 +193,7 @@ def test_a_second_look_compares_nothing_and_writes_nothing(home, monkeypatch):
 def test_a_new_photo_another_threshold_and_a_time_make_a_new_look(home):
     home.update()
     home.add({"13": shot(1, 3)})
-    assert home.update().others("13") == ("10", "11", "12")
+    assert home.update().group("13") == ("10", "11", "12", "13")
     assert home.update(Nearness(0.9999, 0.9999)).members == ()
     home.rows[0] = replace(home.rows[0], taken_at="1999-01-01T00:00:00")
     assert home.update(Nearness(0.9999, 0.9999)).made_from != home.update().made_from

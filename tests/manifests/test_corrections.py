@@ -222,6 +222,8 @@ def test_a_zip_of_something_else_is_no_spreadsheet(path):
 def test_what_is_no_file_is_named(tmp_path):
     assert "folder" in problem(tmp_path)
     assert "no file" in problem(tmp_path / "gone.csv")
+    with pytest.raises(ManifestError, match="XLSX, ODS or CSV"):
+        read_corrections(tmp_path / "gone.csv")
     os.mkfifo(tmp_path / "pipe")
     assert "no file" in problem(tmp_path / "pipe")
 
@@ -285,3 +287,34 @@ def test_korean_that_cannot_be_told_is_refused_rather_than_changed(text):
     assume("\0" not in text and not reads_as_utf_8(data))
     with suppress(ManifestError):
         assert _decoded(Path("x"), data) == text
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        'ï»¿"path",caption',  # as Windows-1252 or Latin-1
+        '"ï»¿""path""","caption"',  # and saved again by LibreOffice
+        "ï»¿path,caption",
+        "caption,ï»¿path",  # columns moved
+        'Ôªø"path",caption',  # as Mac Roman
+        "癤퓈ath,photo_id,caption",  # as Korean Windows' encoding
+        '"癤\ufffdpath""","caption","photo_id"',
+        "믯炿瑡ⱨ慣瑰潩",  # as UTF-16
+        "ÿþpath,caption",  # UTF-16 as Latin-1
+        "For Lee\n\nï»¿path,caption",
+    ],
+)
+@pytest.mark.parametrize("saved_as", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_that_was_opened_in_another_encoding_is_refused(path, header, saved_as):
+    path.write_text(f"{header}\na.jpg,x,y\n", encoding=saved_as)
+    assert "another encoding than UTF-8" in problem(path)
+
+
+def test_so_is_a_workbook_of_such_a_file(path):
+    book(path, [['ï»¿"path"', "photo_id"], ["a.jpg", "ab"]])
+    assert "another encoding than UTF-8" in problem(path)
+
+
+def test_a_mark_too_many_does_no_harm(path):
+    path.write_text('\ufeff\ufeff"path","caption"\r\n"a.jpg","개"\r\n', encoding="utf-8")
+    assert cells(path) == [{"path": "a.jpg", "caption": "개"}]

@@ -15,12 +15,10 @@ from tests.manifests.examples import names, with_files
 TWO = Groups([("a", "b", "c"), ("d", "e")], 7, "f00d")
 
 
-def test_each_photo_knows_its_leader_and_the_others():
-    assert TWO.others("a") == ("b", "c")
-    assert TWO.others("b") == ("a", "c")
+def test_each_photo_knows_its_group_and_leader():
     assert TWO.group("b") == ("a", "b", "c")
     assert [TWO.leader(each) for each in "abcdex"] == ["a", "a", "a", "d", "d", None]
-    assert TWO.others("x") == TWO.group("x") == ()
+    assert TWO.group("x") == ()
 
 
 @with_files

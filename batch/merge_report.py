@@ -3,11 +3,18 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Final
 
+from batch.amounts import counted
 from manifests.durable import atomic_write
 from manifests.text import escape_cell
+
+PROBLEM: Final = "problem"
+FILLED_IN: Final = "filled in"
+NOT_FILLED_IN: Final = "no longer filled in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class MergeReport:
 
     file: str
     rows: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)  # of rows that did something
     unchanged: int = 0
     elsewhere: int = 0  # untouched, and of photos that are not here
     lacks_captions: bool = False  # the file has no column of them
@@ -35,12 +43,27 @@ class MergeReport:
     written: str = ""  # where the whole report is
     set_aside: str | None = None  # where an edited captions.csv was kept
 
+    def count(self, lines: Sequence[Line]) -> None:
+        """Count a row of the file by the lines that tell of it, several languages' maybe."""
+        whats = {line.what for line in lines}
+        taken = " and ".join(sorted(whats - {PROBLEM}))
+        if not whats:
+            self.unchanged += 1
+        elif PROBLEM not in whats:
+            self.outcomes[taken] += 1
+        else:
+            self.outcomes[f"{taken} with a problem" if taken else PROBLEM] += 1
+
     def __str__(self) -> str:
-        counts = Counter(line.what for line in self.lines)
-        parts = [f"{self.rows:,} rows", *(f"{n:,} {what}" for what, n in sorted(counts.items()))]
+        """Say what became of each row, once, and behind that of photos without one."""
+        parts = [counted(self.rows, "row")]
+        parts += [f"{n:,} {what}" for what, n in sorted(self.outcomes.items())]
         parts.append(f"{self.unchanged:,} unchanged")
-        parts += [f"{self.elsewhere:,} untouched of other photos"] if self.elsewhere else []
-        return f"{', '.join(parts)}: {self.file}"
+        if self.elsewhere:
+            parts.append(f"{self.elsewhere:,} unchanged, of photos that are not in this archive")
+        beside = Counter(line.what for line in self.of(FILLED_IN, NOT_FILLED_IN))
+        more = [f"; {counted(n, 'photo')} {what}" for what, n in sorted(beside.items())]
+        return f"{', '.join(parts)}{''.join(more)}: {self.file}"
 
     def of(self, *kinds: str) -> list[Line]:
         """Give the lines of some kinds."""
