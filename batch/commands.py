@@ -21,6 +21,7 @@ from batch.errors import ArchiveError, LockedError
 from batch.quiet import start_tensorflow
 from batch.summary import COMPLETE, LOCKED
 from batch.text import printable
+from batch.whereabouts import results_of
 
 if TYPE_CHECKING:
     from batch.corpora.corpus import Tell
@@ -214,7 +215,7 @@ def page(options: argparse.Namespace) -> int:
     """Write captions.html into a run's folder: its photos beside their captions."""
     from batch.page import write_page
 
-    print(printable(write_page(options.out, options.limit)))
+    print(printable(write_page(results_of(options), options.limit)))
     return COMPLETE
 
 
