@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from batch.run_note import read_note
+from batch.run_note import NOTE, read_note
 from manifests.aside import keep_edits
 from manifests.csv_view import csv_beside
 from manifests.durable import copy_file, sha256_file, write_json
@@ -27,7 +27,7 @@ class Written:
         self.manifest = out / "captions.parquet"
         self.copy = out / COPY
         self.csv = out / "captions.csv"
-        self.last_run = out / "last_run.json"
+        self.last_run = out / NOTE
         self.before = note = read_note(self.last_run)  # on the last run
         self._journal = journal
         self._csv_hashes = list(note.get("csv_sha256") or [])  # of what we wrote ourselves

@@ -34,6 +34,7 @@ class MergeReport:
     lines: list[Line] = field(default_factory=list)
     written: str = ""  # where the whole report is
     set_aside: str | None = None  # where an edited captions.csv was kept
+    taken_in: list[str] = field(default_factory=list)  # such files that have nothing more to say
 
     def __str__(self) -> str:
         counts = Counter(line.what for line in self.lines)

@@ -46,7 +46,7 @@ ASKED: dict[str, tuple[list[str], int]] = {
     "scene": ([*CORPUS, *LISTS, *ARCHIVE[2:]], 0),
     "corpus": ([*CORPUS[:4], *LISTS, "--descriptions", "{home}/descriptions.txt"], 0),
     "attention": ([*ARCHIVE, "--out", "{home}/attention.png", "{root}/00.png"], 0),
-    "page": (["{out}"], 0),
+    "page": (OUT, 0),
     "import-features": ([*CORPUS[2:], "{home}/theirs.pkl"], 0),
 }
 APART = {"import-checkpoint", "structure"}  # they are given no photos
