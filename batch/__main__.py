@@ -61,15 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _read(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the arguments, or for `by-make COMMAND NAME...` the settings with these names."""
-    if arguments[:1] != ["by-make"]:
-        return make_parser().parse_args(arguments)
-    _, command, *names = arguments
-    parser = by_make.Parser()
-    for function, add in COMMANDS.items():
-        if named(function) == command:
-            parser.set_defaults(command=function)
-            add(parser)
-    return parser.parse_args(by_make.arguments_of(parser, names, os.environ))
+    if arguments[:1] == ["by-make"]:
+        for function, add in COMMANDS.items():
+            if named(function) in arguments[1:2]:
+                parser = by_make.Parser()
+                parser.set_defaults(command=function)
+                add(parser)
+                given = by_make.arguments_of(parser, arguments[2:], os.environ)
+                return parser.parse_args(given)
+    return make_parser().parse_args(arguments)
 
 
 def _tell(text: str) -> None:

@@ -287,6 +287,43 @@ def test_the_layers_of_a_captioner_and_of_the_post_are_drawn(home, captioner, tm
     assert "1,813,268" in make(home, "structure", MODEL="merge").stdout
 
 
+def test_without_graphviz_nothing_is_installed_to_draw_with_it(home, tmp_path):
+    for name in ("Makefile", "locks"):
+        (tmp_path / name).symlink_to(home / name)
+    (tmp_path / "bin").mkdir()
+    for name in ("make", "python3"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    found = make(tmp_path, "structure", PATH=str(tmp_path / "bin"))
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith("pictures of models need Graphviz; run `apt install graphviz`")
+    assert not (tmp_path / ".venv").exists()
+
+
+STAMPS = [
+    "demo",
+    "train",
+    "korean",
+    "urls",
+    "cluster",
+    "storage",
+    "openvino",
+    "bench",
+    "dev",
+    "locks",
+]
+
+
+@pytest.mark.parametrize("stamp", STAMPS)
+def test_what_is_installed_is_said_beforehand(home, stamp):
+    lines = make(home, "--always-make", "-n", f".venv/.{stamp}").stdout.splitlines()
+    steps = [line for line in lines if "setting up: " in line or "pip install" in line]
+    assert len(steps) >= 2
+    for said, done in zip(steps[::2], steps[1::2], strict=True):
+        assert re.search(r"setting up: \w[^,]*, .*once", said)
+        assert done.startswith(".venv/")
+    assert steps[-1].endswith(f"requirements-{stamp}.txt")
+
+
 def test_a_training_needs_a_folder_too(home):
     corpus = [f"{name}=`touch pwned`" for name in ("CAPTIONS", "PHOTOS", "DEV_LIST")]
     found = make(home, "train", *corpus)
