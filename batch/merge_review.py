@@ -1,22 +1,19 @@
 """Corrections in: a person's file, merged with what stands here; nothing of it is dropped."""
 
 import os
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from batch.amounts import counted
-from batch.captioned import with_languages
 from batch.errors import ArchiveError
 from batch.merging import Merging, has_captions, taken_back
 from batch.results import Results, reopened
 from batch.similar import take_apart
 from manifests.corrections import read_corrections
-from manifests.errors import ManifestError
+from manifests.durable import sha256_file
 from manifests.groups import read_apart, read_groups
 from manifests.journal import FOLDER, MERGE, RUN, UNDO, Said, last_merge
 from manifests.matching import Rows
 from manifests.merge_report import MergeReport, write_report
-from manifests.record import Record
 
 
 def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
@@ -25,6 +22,8 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
     Raises ManifestError where the file, the manifest or the journal cannot be used; ArchiveError,
     LockedError.
     """
+    # Beforehand: who types into the file meanwhile has another one than was noted.
+    digest = sha256_file(Path(file)) if os.path.isfile(file) else ""
     corrections = read_corrections(Path(file))
     with reopened(out) as (results, records):
         merging = Merging(results, records, os.path.basename(file))
@@ -37,29 +36,18 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
             path = results.journal.append(MERGE, merging.entries, source=merging.source)
             report.written = str(write_report(report, path.parent, path.stem))
             report.set_aside = results.recommit(records)
-        kept = {} if dry_run else kept_edits(results, records)
-        report.taken_in = [path.name for path, is_in in kept.items() if is_in]
+        if not dry_run and digest and not report.of("not matched", "problem"):
+            report.taken_in = _note_taken_in(results, digest)
     return report
 
 
-def kept_edits(results: Results, committed: Iterable[Record]) -> dict[Path, bool]:
-    """Tell of each spreadsheet that was kept since a person had edited it whether all is taken in.
-
-    Merging it would change nothing then. committed: the manifest's rows. Nothing is written.
-    """
-    kept = sorted(results.csv.parent.glob("captions.edited-*.csv"))
-    records = with_languages(committed) if kept else []
-    return {path: _is_taken_in(results, records, path) for path in kept}
-
-
-def _is_taken_in(results: Results, records: Sequence[Record], path: Path) -> bool:
-    merging = Merging(results, records, path.name)
-    try:
-        for correction in read_corrections(path):
-            merging.take(correction)
-    except ManifestError:
-        return False
-    return not merging.entries and not merging.report.of("not matched", "problem")
+def _note_taken_in(results: Results, digest: str) -> list[str]:
+    """Note down that all of a file is taken in; give the names of kept spreadsheets that it is."""
+    kept = {path.name: sha256_file(path) for path in results.kept_edits()}
+    same = [name for name, each in kept.items() if each == digest]
+    if same:
+        results.written.note_taken_in(kept.values(), digest)
+    return same
 
 
 def undo_merge(out: str) -> str:

@@ -232,6 +232,10 @@ class Results:
         notes = chain([read_note(self.last_run)], ended_runs(self.last_run.parent))
         return next(filter(None, map(rate_of, notes)), None)
 
+    def kept_edits(self) -> list[Path]:
+        """Give the spreadsheets that were kept since a person had edited them."""
+        return sorted(self.manifest.parent.glob("captions.edited-*.csv"))
+
     def photos_folder(self) -> str | None:
         """Give the path of the archive that these rows are of, finished or not."""
         for path in (self.manifest, *self._unfinished.files()):

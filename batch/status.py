@@ -13,7 +13,6 @@ from batch.amounts import counted, duration, size_of, size_text
 from batch.config import FEATURES, Config
 from batch.errors import ArchiveError
 from batch.lock import is_held
-from batch.merge_review import kept_edits
 from batch.pipeline import plan_run
 from batch.plan import Plan
 from batch.results import Previous, Results
@@ -52,7 +51,7 @@ def describe(out: str, archive: str | None = None, features: str | None = None) 
     if place:
         yield _line("waiting", _waiting(place, out, asked, previous))
     yield from _reviews(previous.rows)
-    for path in _to_merge(results, previous, note):
+    for path in _to_merge(results, note):
         done = "" if path == results.csv else ", then delete it"
         yield _line("  to merge", f"make merge-review FROM={shlex.quote(str(path))}{done}")
     yield from _disk(out, features or asked.get("features") or FEATURES)
@@ -166,11 +165,10 @@ def _reviews(rows: Iterable[Record]) -> Iterator[str]:
         yield _line("reviews", f"{said}{waits}")
 
 
-def _to_merge(results: Results, previous: Previous, note: Mapping[str, Any]) -> list[Path]:
-    """Give the spreadsheets that a person has typed into, with words that are not taken in yet."""
-    csv = results.csv
-    edits = kept_edits(results, previous.committed.values())
-    kept = [path for path, is_in in edits.items() if not is_in]
+def _to_merge(results: Results, note: Mapping[str, Any]) -> list[Path]:
+    """Give the spreadsheets that a person has typed into and that are not merged yet."""
+    csv, merged = results.csv, note.get("taken_in_sha256") or []
+    kept = [path for path in results.kept_edits() if sha256_file(path) not in merged]
     is_ours = not csv.exists() or sha256_file(csv) in (note.get("csv_sha256") or [])
     return kept if is_ours else [csv, *kept]
 
