@@ -581,7 +581,7 @@ def test_results_may_be_named_like_an_option(home, tmp_path, captioner):
     asked = ["caption", f"DIR={tmp_path / 'photos'}", f"CAPTIONER={captioner}", "INCLUDE=-*"]
     found = make(home, *asked, "OUT=--help")
     assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout == "0 photos, none found: --help/captions.csv\n"
+    assert found.stdout == "0 photos, none found with INCLUDE=-*: --help/captions.csv\n"
 
 
 def test_a_switch_that_is_off_is_off(home, tmp_path, captioner):
