@@ -1,37 +1,80 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
+PYTHON ?= python3
 
-# Names come from people: they may hold spaces, quotes and $. `value` takes each as it was typed,
-# the shell gets it from the environment, inside quotes.
-NAMES := DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS TRAIN_LIST DEV_LIST DEV_CAPTIONS PRESET ENCODER MODEL GLOVE TEMPERATURE SEED FROM DESCRIPTIONS PHOTO LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW MAX_HOURS CACHE_LIMIT SCHEDULER WORKERS
+# What each goal takes, from make's command line or the environment; the program reads it from there.
+RESULTS := DIR OUT
+CAPTIONING := FEATURES CAPTIONER
+FILTERS := INCLUDE EXCLUDE LIMIT
+SEARCH := BEAMS TEMPERATURE SEED
+CLUSTER := SCHEDULER WORKERS
+NIGHTLY := DIR URLS OUT $(CAPTIONING) $(FILTERS) $(SEARCH) RETRY_FAILED ALLOW_PRIVATE REVIEW MAX_HOURS \
+	CACHE_LIMIT $(CLUSTER)
+CORPUS := CAPTIONS PHOTOS DEV_LIST DEV_CAPTIONS STRICT
+RECIPE := TRAIN_LIST MODEL PRESET
+takes.caption := $(NIGHTLY) DRY_RUN SHOW EXISTING MOVED
+takes.cron := $(NIGHTLY)
+takes.status := DIR URLS OUT FEATURES
+takes.review := $(RESULTS) LANGUAGE LIMIT UNGROUPED FEATURES
+takes.merge-review := FROM $(RESULTS) DRY_RUN
+takes.undo-merge := $(RESULTS)
+takes.sample := $(RESULTS) LANGUAGE N
+takes.ungroup := $(RESULTS) PHOTO
+takes.gallery := $(RESULTS) LANGUAGE ATTENTION $(CAPTIONING)
+takes.export := $(RESULTS) TO INTO LANGUAGE NAMING BESIDE MACHINE REPLACE EMBED FEATURES
+takes.import-captions := FROM NAME $(RESULTS) LANGUAGE PATH_COLUMN CAPTION_COLUMN ROOT IMAGES DRY_RUN
+takes.recaption := $(RESULTS) $(CAPTIONING) $(SEARCH) DRY_RUN
+takes.learn := $(RESULTS) $(CAPTIONING) TO
+takes.features := DIR $(CAPTIONING) $(FILTERS) CACHE_LIMIT $(CLUSTER)
+takes.verify := $(RESULTS) $(CAPTIONING) INCLUDE EXCLUDE DEEP REPAIR
+takes.prune := $(RESULTS) FEATURES OTHER_ENCODERS YES
+takes.train := $(CORPUS) $(RECIPE) OUT GLOVE FROM ENCODER FEATURES SEED
+takes.corpus := $(CORPUS) $(RECIPE) DESCRIPTIONS
+takes.evaluate := $(CORPUS) $(CAPTIONING) OUT $(SEARCH)
+takes.calibrate := $(CORPUS) $(CAPTIONING)
+takes.scene := $(CORPUS) $(CAPTIONING) TRAIN_LIST
+takes.ranges := DIR CAPTIONER
+takes.attention := PHOTO $(CAPTIONING) OUT $(SEARCH)
+takes.structure := CAPTIONER MODEL OUT
+takes.page := $(RESULTS) LIMIT
+takes.import-checkpoint := FROM OUT ENCODER CAPTIONS TRAIN_LIST
+takes.import-features := FROM PHOTOS FEATURES ENCODER
+takes.bench := DIR
+$(foreach goal,help demo korean storage openvino cluster test locks audit clean,$(eval takes.$(goal) :=))
+GOALS := $(patsubst takes.%,%,$(filter takes.%,$(.VARIABLES)))
+NAMES := $(sort $(foreach goal,$(GOALS),$(takes.$(goal))))
+
+# All else on the command line is refused, but for what Python, TensorFlow, stores and so on read.
+OTHERS := PYTHON% PIP_% PRECISION ENCODER_BACKEND KERAS_% TF_% XLA_% CUDA_% NVIDIA_% OMP_% AWS_% GOOGLE_% \
+	AZURE_% FSSPEC_% DASK_% %_proxy %_PROXY JAVA_HOME COLUMNS TMPDIR TZ LC_% SHELL
+given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+asked := $(foreach goal,$(MAKECMDGOALS),$(takes.$(goal)))
+# A make that calls this one hands on what it was given itself.
+refused := $(if $(filter 0,$(MAKELEVEL)),$(firstword $(filter-out $(asked) $(OTHERS),$(given))))
+unknown := $(firstword $(filter-out $(GOALS) check-% .venv/.%,$(MAKECMDGOALS)))
+nearest = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].upper(), \
+	sys.argv[2:], 1))' '$(subst ','\'',$(refused))' $(asked) 2>/dev/null)
+korean = $(if $(filter LANGUAGE,$(asked)),,$(and $(filter LANG LANGUAGE,$(refused)),$(filter CAPTIONER,$(asked))))
+hint = $(if $(korean),: for captions in Korean give CAPTIONER=flickr8k-ko.,$(if $(nearest),: did you mean $(nearest)=?,.))
+ifneq (,$(unknown))
+$(error there is no goal $(unknown); make help names them, and a name with spaces is put in quotes: DIR="/my photos")
+else ifneq (,$(and $(filter-out help,$(MAKECMDGOALS)),$(refused)))
+$(error make $(MAKECMDGOALS) takes no $(refused)=$(hint) It takes $(or $(addsuffix =,$(asked)),nothing))
+endif
+
+# Names come from people: they may hold spaces, quotes and $. `value` takes each as it was typed.
+ours := $(if $(filter environment,$(origin LANGUAGE)),$(filter-out LANGUAGE,$(NAMES)),$(NAMES)) # a desktop's
 define take
 override export $(1) := $$(value $(1))
 endef
 $(foreach name,$(NAMES),$(if $(value $(name)),$(eval $(call take,$(name)))))
 
-PYTHON ?= python3
 BATCH := .venv/bin/python -m batch
+RUN = $(BATCH) by-make $@ $(filter $(ours),$(takes.$@))
 
 # TensorFlow for NVIDIA GPUs is three times as large: only where a driver is present.
 REQUIREMENTS := $(if $(wildcard /proc/driver/nvidia/version),requirements-gpu.txt,requirements.txt)
 
-on = $(filter-out 0 no false off,$($(1)))
-off = $(filter 0 no false off,$($(1)))
-AT = $${DIR:+-- "$$DIR"}
-RESULTS = $${OUT:+--out="$$OUT"} $${LANGUAGE:+--language="$$LANGUAGE"} $${FEATURES:+--features="$$FEATURES"}
-OPTIONS = $${FEATURES:+--features="$$FEATURES"} $${CAPTIONER:+--captioner="$$CAPTIONER"}
-FILTERS = $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} $${LIMIT:+--limit="$$LIMIT"}
-SEARCH = $${BEAMS:+--num-beams="$$BEAMS"} $${TEMPERATURE:+--temperature="$$TEMPERATURE"} $${SEED:+--seed="$$SEED"}
-CACHE = $${CACHE_LIMIT:+--cache-limit="$$CACHE_LIMIT"}
-CLUSTER = $${SCHEDULER:+--scheduler="$$SCHEDULER"} $${WORKERS:+--workers="$$WORKERS"}
-SOURCE = $${URLS:+--urls="$$URLS"} $(AT)
-NIGHTLY = $(CACHE) $(CLUSTER) $${OUT:+--out="$$OUT"} $(SEARCH) $${MAX_HOURS:+--max-hours="$$MAX_HOURS"} $${REVIEW:+--review="$$REVIEW"} \
-	$(if $(call on,RETRY_FAILED),--retry-failed) $(if $(call on,ALLOW_PRIVATE),--allow-private)
-RUN = $(NIGHTLY) $${EXISTING:+--existing="$$EXISTING"} $(if $(call on,DRY_RUN),--dry-run) $(if $(call on,MOVED),--moved) \
-	$(if $(call on,SHOW),--show)
-CORPUS = --captions="$$CAPTIONS" $${PHOTOS:+--photos="$$PHOTOS"} $${DEV_LIST:+--dev-list="$$DEV_LIST"} \
-	$${DEV_CAPTIONS:+--dev-captions="$$DEV_CAPTIONS"} $(if $(call on,STRICT),--strict)
-RECIPE = $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"} $${MODEL:+--model="$$MODEL"} $${PRESET:+--preset="$$PRESET"}
 # Places in object storage take the packages that speak with it.
 STORED = $(if $(findstring ://,$(subst file://,,$(DIR) $(OUT) $(FEATURES))),.venv/.storage)
 READY = .venv/.installed $(STORED)
@@ -58,77 +101,71 @@ help: ## show this text
 
 .PHONY: caption
 caption: check-source $(EXTRAS) ## caption every photo under DIR, or behind URLS
-	@$(BATCH) caption $(OPTIONS) $(FILTERS) $(RUN) $(SOURCE)
+	@$(RUN)
 
 .PHONY: cron
 cron: check-source $(EXTRAS) ## print what makes cron or systemd caption DIR= or URLS= every night
-	@$(BATCH) cron $(OPTIONS) $(FILTERS) $(NIGHTLY) $(SOURCE)
+	@$(RUN)
 
 .PHONY: status
-status: check-results $(READY) ## tell how the last run ended, what waits and what failed: DIR= or OUT=
-	@$(BATCH) status $${OUT:+--out="$$OUT"} $${FEATURES:+--features="$$FEATURES"} $(AT)
+status: check-results $(READY) ## tell how the last run ended, what waits and what failed: DIR= URLS= or OUT=
+	@$(RUN)
 
 .PHONY: review
 review: check-results $(READY) ## sheets to review in, the most doubtful first: DIR= or OUT=, LANGUAGE= LIMIT=
-	@$(BATCH) review $(RESULTS) $${LIMIT:+--limit="$$LIMIT"} $(if $(call on,UNGROUPED),--ungrouped) $(AT)
+	@$(RUN)
 
 .PHONY: merge-review
 merge-review: check-from $(READY) ## take in what people have corrected: FROM=file, DRY_RUN=1
-	@$(BATCH) merge-review $${OUT:+--out="$$OUT"} $${DIR:+--dir="$$DIR"} $(if $(call on,DRY_RUN),--dry-run) -- "$$FROM"
+	@$(RUN)
 
 .PHONY: undo-merge
 undo-merge: check-results $(READY) ## undo the last merge-review: DIR= or OUT=
-	@$(BATCH) undo-merge $${OUT:+--out="$$OUT"} $(AT)
+	@$(RUN)
 
 .PHONY: sample
 sample: check-results $(READY) ## captions to check, and the error rate of all by them: DIR= or OUT=, N=200
-	@$(BATCH) sample $${OUT:+--out="$$OUT"} $${LANGUAGE:+--language="$$LANGUAGE"} $${N:+--count="$$N"} $(AT)
+	@$(RUN)
 
 .PHONY: ungroup
 ungroup: check-results $(READY) ## take the near-duplicates of PHOTO= apart again: DIR= or OUT=
 	$(call need,PHOTO)
-	@$(BATCH) ungroup $${OUT:+--out="$$OUT"} --photo="$$PHOTO" $(AT)
+	@$(RUN)
 
 .PHONY: gallery
 gallery: check-results $(READY) ## pages to look through and correct captions in, from disk: DIR= or OUT=
-	@$(BATCH) gallery $(RESULTS) $${CAPTIONER:+--captioner="$$CAPTIONER"} $(if $(call off,ATTENTION),--no-attention) $(AT)
+	@$(RUN)
 
 .PHONY: export
 export: check-results $(READY) ## approved captions for other programs: TO=xmp|iptc|txt|coco|imagefolder|jsonl
 	$(call need,TO)
-	@$(BATCH) export $(RESULTS) --to="$$TO" $${INTO:+--into="$$INTO"} $${NAMING:+--naming="$$NAMING"} \
-		$(foreach flag,BESIDE MACHINE REPLACE EMBED,$(if $(call on,$(flag)),--$(shell echo $(flag) | tr A-Z a-z))) $(AT)
+	@$(RUN)
 
 .PHONY: import-captions
 import-captions: check-from $(READY) ## take in what another captioner wrote: FROM= NAME=, DIR= or OUT=
 	$(call need,NAME)
-	@$(BATCH) import-captions $${OUT:+--out="$$OUT"} $${DIR:+--dir="$$DIR"} --name="$$NAME" \
-		$${LANGUAGE:+--language="$$LANGUAGE"} $${PATH_COLUMN:+--path-column="$$PATH_COLUMN"} \
-		$${CAPTION_COLUMN:+--caption-column="$$CAPTION_COLUMN"} $${ROOT:+--root="$$ROOT"} \
-		$${IMAGES:+--images="$$IMAGES"} $(if $(call on,DRY_RUN),--dry-run) -- "$$FROM"
+	@$(RUN)
 
 .PHONY: recaption
 recaption: check-results $(READY) ## another CAPTIONER= over cached features, where no person has decided
 	$(call need,CAPTIONER)
-	@$(BATCH) recaption $${OUT:+--out="$$OUT"} $(OPTIONS) $(SEARCH) $(if $(call on,DRY_RUN),--dry-run) $(AT)
+	@$(RUN)
 
 .PHONY: learn
 learn: check-results .venv/.train $(STORED) $(KOREAN) ## teach a captioner what people approved and wrote: DIR= or OUT=, CAPTIONER= TO=
-	@$(BATCH) learn $${OUT:+--out="$$OUT"} $(OPTIONS) $${TO:+--to="$$TO"} $(AT)
+	@$(RUN)
 
 .PHONY: features
 features: check-dir $(EXTRAS) ## only fill the feature cache with the photos under DIR
-	@$(BATCH) features $(OPTIONS) $(FILTERS) $(CACHE) $(CLUSTER) -- "$$DIR"
+	@$(RUN)
 
 .PHONY: verify
 verify: check-results $(READY) ## read all that was written, tell what is broken: DIR= or OUT=, DEEP=1 photos too, REPAIR=1
-	@$(BATCH) verify $${OUT:+--out="$$OUT"} $(OPTIONS) $${INCLUDE:+--include="$$INCLUDE"} $${EXCLUDE:+--exclude="$$EXCLUDE"} \
-		$(if $(call on,DEEP),--deep) $(if $(call on,REPAIR),--repair) $(AT)
+	@$(RUN)
 
 .PHONY: prune
 prune: $(READY) ## tell which cached features no manifest needs; YES=1 removes them, OTHER_ENCODERS=1 whole caches
-	@$(BATCH) prune $${OUT:+--out="$$OUT"} $${FEATURES:+--features="$$FEATURES"} \
-		$(if $(call on,OTHER_ENCODERS),--other-encoders) $(if $(call on,YES),--yes) $(AT)
+	@$(RUN)
 
 .PHONY: demo
 demo: .venv/.demo ## caption a few photos that a Python package carries
@@ -139,54 +176,51 @@ demo: .venv/.demo ## caption a few photos that a Python package carries
 
 .PHONY: train
 train: check-train .venv/.train $(STORED) $(KOREAN) ## train a captioner: CAPTIONS= PHOTOS= OUT=, and DEV_CAPTIONS= or lists
-	@$(BATCH) train $(CORPUS) $(RECIPE) --out="$$OUT" $${GLOVE:+--glove="$$GLOVE"} $${FROM:+--from="$$FROM"} \
-		$${ENCODER:+--encoder="$$ENCODER"} $${FEATURES:+--features="$$FEATURES"} $${SEED:+--seed="$$SEED"}
+	@$(RUN)
 
 .PHONY: corpus
 corpus: check-captions $(READY) $(KOREAN) ## count the words of a corpus: CAPTIONS= and lists; DESCRIPTIONS= writes them cleaned
-	@$(BATCH) corpus $(CORPUS) $(RECIPE) $${DESCRIPTIONS:+--descriptions="$$DESCRIPTIONS"}
+	@$(RUN)
 
 .PHONY: evaluate
 evaluate: check-corpus .venv/.train $(STORED) $(KOREAN) ## score a captioner: CAPTIONS= PHOTOS=, and DEV_LIST= for a token file
-	@$(BATCH) evaluate $(CORPUS) $(OPTIONS) $${OUT:+--out="$$OUT"} $(SEARCH)
+	@$(RUN)
 
 .PHONY: calibrate
 calibrate: check-corpus .venv/.train $(STORED) $(KOREAN) ## fit a captioner's confidence: CAPTIONER= CAPTIONS= PHOTOS=, of photos that it has not learnt from
 	$(call need,CAPTIONER)
-	@$(BATCH) calibrate $(CORPUS) $(OPTIONS)
+	@$(RUN)
 
 .PHONY: scene
 scene: check-corpus .venv/.train $(STORED) ## teach CAPTIONER= what is no scene, from its own training photos: CAPTIONS= PHOTOS= and lists
 	$(call need,CAPTIONER)
-	@$(BATCH) scene $(CORPUS) $(OPTIONS) $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"}
+	@$(RUN)
 
 .PHONY: ranges
 ranges: check-dir $(READY) ## measure on photos what PRECISION=int8 needs of a captioner: CAPTIONER= DIR=
 	$(call need,CAPTIONER)
-	@$(BATCH) ranges --captioner="$$CAPTIONER" -- "$$DIR"
+	@$(RUN)
 
 .PHONY: attention
 attention: check-photo .venv/.train $(STORED) ## draw where a captioner looks, word by word: PHOTO=
-	@$(BATCH) attention $(OPTIONS) $${OUT:+--out="$$OUT"} $(SEARCH) -- "$$PHOTO"
+	@$(RUN)
 
 .PHONY: structure
-structure: .venv/.train ## draw the layers of a model: CAPTIONER=, or MODEL=merge for those of 2017
-	@$(BATCH) structure $${CAPTIONER:+--captioner="$$CAPTIONER"} $${MODEL:+--model="$$MODEL"} $${OUT:+--out="$$OUT"}
+structure: check-graphviz .venv/.train ## draw the layers of a model: CAPTIONER=, or MODEL=merge for those of 2017
+	@$(RUN)
 
 .PHONY: page
-page: check-out $(READY) ## show an archive's photos with their captions in a browser: OUT=
-	@$(BATCH) page $${LIMIT:+--limit="$$LIMIT"} -- "$$OUT"
+page: check-results $(READY) ## show an archive's photos with their captions in a browser: DIR= or OUT=
+	@$(RUN)
 
 .PHONY: import-checkpoint
 import-checkpoint: check-from $(READY) ## make a captioner of an old checkpoint: FROM=folder, or .h5 and CAPTIONS= TRAIN_LIST=
-	@$(BATCH) import-checkpoint $${OUT:+--out="$$OUT"} $${ENCODER:+--encoder="$$ENCODER"} \
-		$${CAPTIONS:+--captions="$$CAPTIONS"} $${TRAIN_LIST:+--train-list="$$TRAIN_LIST"} -- "$$FROM"
+	@$(RUN)
 
 .PHONY: import-features
 import-features: check-from $(READY) ## keep the vectors of encoded_train_images.pkl: FROM= PHOTOS=
 	@[ -n "$$PHOTOS" ] || { echo 'give PHOTOS= the folder of the photos that FROM= is of' >&2; exit 2; }
-	@$(BATCH) import-features --photos="$$PHOTOS" $${FEATURES:+--features="$$FEATURES"} \
-		$${ENCODER:+--encoder="$$ENCODER"} -- "$$FROM"
+	@$(RUN)
 
 .PHONY: korean
 korean: .venv/.korean ## install what training and scoring in Korean take
@@ -228,29 +262,32 @@ audit: .venv/.locks ## ask whether vulnerabilities of the packages are known; ne
 clean: ## remove the Python environment; captions and features stay
 	rm -rf .venv
 
+usage = { echo 'usage: make $(firstword $(MAKECMDGOALS)) $(1)   (make help tells more)' >&2; exit 2; }
+
 .PHONY: check-source
 check-source:
-	@if [ -z "$$DIR$$URLS" ]; then echo 'usage: make caption DIR=/path/to/photos, or URLS=list.txt   (make help tells more)' >&2; exit 2; fi
-
-.PHONY: check-results
-check-results:
-	@if [ -z "$$DIR$$OUT" ]; then echo 'give DIR=/path/to/photos that were captioned, or OUT=outputs/<their name>   (make help tells more)' >&2; exit 2; fi
+	@[ -n "$$DIR$$URLS" ] || $(call usage,DIR=/path/to/photos or URLS=list.txt)
 
 .PHONY: check-dir
 check-dir:
-	@if [ -z "$$DIR" ]; then echo 'usage: make caption DIR=/path/to/photos   (make help tells more)' >&2; exit 2; fi
+	@[ -n "$$DIR" ] || $(call usage,DIR=/path/to/photos)
 
 .PHONY: check-photo
 check-photo:
-	@if [ -z "$$PHOTO" ]; then echo 'usage: make attention PHOTO=/path/to/a/photo.jpg   (make help tells more)' >&2; exit 2; fi
+	@[ -n "$$PHOTO" ] || $(call usage,PHOTO=/path/to/a/photo.jpg)
 
-.PHONY: check-out
-check-out:
-	@if [ -z "$$OUT" ]; then echo 'usage: make page OUT=outputs/<name of the folder of photos>' >&2; exit 2; fi
+.PHONY: check-results
+check-results:
+	@[ -n "$$DIR$$OUT$(if $(filter URLS,$(asked)),$$URLS)" ] || \
+		{ echo 'give DIR=/path/to/photos that were captioned, or OUT=outputs/<their name>   (make help tells more)' >&2; exit 2; }
 
 .PHONY: check-from
 check-from:
-	@if [ -z "$$FROM" ]; then echo 'give FROM= the file or folder to take in   (make help tells more)' >&2; exit 2; fi
+	@[ -n "$$FROM" ] || { echo 'give FROM= the file or folder to take in   (make help tells more)' >&2; exit 2; }
+
+.PHONY: check-graphviz
+check-graphviz:
+	@command -v dot >/dev/null || { echo 'pictures of models need Graphviz; run `apt install graphviz`' >&2; exit 2; }
 
 need = @for name in $(1); do eval "value=\$$$$name"; \
 	[ -n "$$value" ] || { echo "give $$name=; README.md tells more" >&2; exit 2; }; done
@@ -271,50 +308,38 @@ check-train: check-corpus
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo 'Python 3.11 to 3.13 is needed; give PYTHON=/path/to/python3.11' >&2; exit 2; }
 	@echo 'setting up: the Python packages, once; a few minutes' >&2
-	$(PYTHON) -m venv .venv
-	$(PIP) -r locks/$(REQUIREMENTS)
+	@$(PYTHON) -m venv .venv
+	@$(PIP) -r locks/$(REQUIREMENTS)
 	@touch $@
 
-.venv/.demo: .venv/.installed locks/requirements-demo.txt
-	$(PIP) -r locks/requirements-demo.txt
-	@touch $@
+for.demo := the demo
+for.train := training, scores and pictures of models
+for.korean := training and scoring in Korean
+for.urls := photos by URL
+for.cluster := WORKERS= and SCHEDULER=
+for.storage := object storage
+for.openvino := PRECISION=int8 and ENCODER_BACKEND=openvino
+for.dev := make test
+.venv/.%: .venv/.installed locks/requirements-%.txt
+	@echo 'setting up: more packages, for $(for.$*), once' >&2
+	@$(PIP) $(how.$*) -r locks/requirements-$*.txt
+	@touch $@ $(with.$*)
 
-.venv/.train: .venv/.installed locks/requirements-train.txt
-	$(PIP) -r locks/requirements-train.txt
-	@touch $@
-
-.venv/.urls: .venv/.installed locks/requirements-urls.txt
-	$(PIP) -r locks/requirements-urls.txt
-	@touch $@
-
-.venv/.cluster: .venv/.installed locks/requirements-cluster.txt
-	$(PIP) -r locks/requirements-cluster.txt
-	@touch $@
-
-.venv/.storage: .venv/.installed locks/requirements-storage.txt
-	$(PIP) -r locks/requirements-storage.txt
-	@touch $@
-
+.venv/.korean: .venv/.train
+.venv/.dev: .venv/.openvino
 # Without what its lock leaves out: its telemetry.
-.venv/.openvino: .venv/.installed locks/requirements-openvino.txt
-	$(PIP) --no-deps -r locks/requirements-openvino.txt
-	@touch $@
+how.openvino := --no-deps
+with.dev := $(addprefix .venv/.,cluster demo train urls korean storage)
 
 # Apart from what captions: only `make bench` sees it.
 .venv/.bench: .venv/.installed locks/requirements-bench.txt
-	rm -rf .venv/bench
-	$(PIP) --no-deps --target .venv/bench -r locks/requirements-bench.txt
+	@echo 'setting up: the programs to measure beside this one, once' >&2
+	@rm -rf .venv/bench
+	@$(PIP) --no-deps --target .venv/bench -r locks/requirements-bench.txt
 	@touch $@
-
-.venv/.korean: .venv/.train locks/requirements-korean.txt
-	$(PIP) -r locks/requirements-korean.txt
-	@touch $@
-
-.venv/.dev: .venv/.openvino locks/requirements-dev.txt
-	$(PIP) -r locks/requirements-dev.txt
-	@touch $@ .venv/.cluster .venv/.demo .venv/.train .venv/.urls .venv/.korean .venv/.storage
 
 .venv/.locks: locks/requirements-locks.txt
-	$(PYTHON) -m venv .venv/locks
-	$(subst .venv/bin,.venv/locks/bin,$(PIP)) -r locks/requirements-locks.txt
+	@echo 'setting up: what pins the packages, once' >&2
+	@$(PYTHON) -m venv .venv/locks
+	@$(subst .venv/bin,.venv/locks/bin,$(PIP)) -r locks/requirements-locks.txt
 	@touch $@

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from batch import (
+    by_make,
     commands,
     exchange_commands,
     review_arguments,
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.unraisablehook = hear_again
         if isinstance(sys.stdout, io.TextIOWrapper):  # names may hold bytes that are no text
             sys.stdout.reconfigure(errors="backslashreplace")
-        options = make_parser().parse_args(arguments)
+        options = _read(sys.argv[1:] if arguments is None else arguments)
         with reached(options, _tell):
             code = int(options.command(options))
         return _leave(code) if getattr(options, "max_hours", None) else code
@@ -56,6 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PLAIN as error:
         print(printable(f"error: {error}"), file=sys.stderr)
         return FATAL
+
+
+def _read(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the arguments, or for `by-make COMMAND NAME...` the settings with these names."""
+    if arguments[:1] == ["by-make"]:
+        for function, add in COMMANDS.items():
+            if named(function) in arguments[1:2]:
+                parser = by_make.Parser()
+                parser.set_defaults(command=function)
+                add(parser)
+                given = by_make.arguments_of(parser, arguments[2:], os.environ)
+                return parser.parse_args(given)
+    return make_parser().parse_args(arguments)
 
 
 def _tell(text: str) -> None:
@@ -88,7 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
 def _command(subparsers: Any, function: Callable[[argparse.Namespace], int]) -> Any:
     text = (function.__doc__ or "").splitlines()[0]
     parser = subparsers.add_parser(
-        function.__name__.replace("_", "-"),
+        named(function),
         help=text,
         description=text,
         epilog=EXIT_CODES,
@@ -96,6 +110,11 @@ def _command(subparsers: Any, function: Callable[[argparse.Namespace], int]) -> 
     )
     parser.set_defaults(command=function)
     return parser
+
+
+def named(function: Callable[[argparse.Namespace], int]) -> str:
+    """Name a command as people type it."""
+    return function.__name__.replace("_", "-")
 
 
 def _add_features(parser: Any) -> None:
@@ -168,6 +187,7 @@ def _add_search(parser: Any) -> None:
     add = parser.add_argument
     add(
         "--num-beams",
+        "--beams",
         type=whole_number,
         metavar="K",
         help="captions kept while searching; 1 is greedy",
@@ -254,7 +274,7 @@ def _add_structure(parser: Any) -> None:
 
 
 def _add_page(parser: Any) -> None:
-    parser.add_argument("out", metavar="OUT", help="the folder of a run")
+    review_arguments.add_results(parser)
     parser.add_argument(
         "--limit", type=whole_number, default=200, metavar="N", help="the first N photos"
     )

@@ -21,6 +21,7 @@ from batch.errors import ArchiveError, LockedError
 from batch.quiet import start_tensorflow
 from batch.summary import COMPLETE, LOCKED
 from batch.text import printable
+from batch.whereabouts import results_of
 
 if TYPE_CHECKING:
     from batch.corpora.corpus import Tell
@@ -77,8 +78,7 @@ def _run(config: Config) -> "Summary":
 
 def _tell_run(summary: "Summary", *, quiet: bool) -> None:
     if not quiet:
-        _tell_unlisted(summary.unlisted)
-        print(printable(str(summary)))
+        _tell_summary(summary)
     elif news := summary.news():
         print(printable(news), file=sys.stderr)
 
@@ -88,8 +88,7 @@ def features(options: argparse.Namespace) -> int:
     from batch.pipeline import encode_archive
 
     summary = encode_archive(config_of(options))
-    _tell_unlisted(summary.unlisted)
-    print(printable(str(summary)))
+    _tell_summary(summary)
     return summary.exit_code
 
 
@@ -223,7 +222,7 @@ def page(options: argparse.Namespace) -> int:
     """Write captions.html into a run's folder: its photos beside their captions."""
     from batch.page import write_page
 
-    print(printable(write_page(options.out, options.limit)))
+    print(printable(write_page(results_of(options), options.limit)))
     return COMPLETE
 
 
@@ -358,6 +357,9 @@ def _teller(options: argparse.Namespace) -> "Tell":
     return tell
 
 
-def _tell_unlisted(folders: list[str]) -> None:
-    for folder in folders:
+def _tell_summary(summary: "Summary") -> None:
+    for folder in summary.unlisted:
         print(f"cannot list the folder {printable(folder)}", file=sys.stderr)
+    for line in summary.told_failed():
+        print(printable(line), file=sys.stderr)
+    print(printable(str(summary)))

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from batch.errors import ArchiveError
-from batch.stores import absolute, check_driver, is_below, is_there, is_url, real
+from batch.stores import absolute, check_driver, is_below, is_page, is_there, is_url, real
 from models.errors import MissingExtraError
 from models.small_files import read_json
 
@@ -116,6 +116,11 @@ class Config:
             raise MissingExtraError("SCHEDULER= and WORKERS=", "distributed", "make cluster")
 
     def _check_folder(self, *, writes_out: bool) -> None:
+        if is_page(self.archive):
+            raise ArchiveError(
+                f"{self.archive!r} is on the web: give URLS= a list of the photos' own URLs, one a "
+                "line, instead of DIR="
+            )
         if not is_there(self.archive):
             raise ArchiveError(f"{self.archive!r} is not a folder; give DIR= the folder of photos")
         places = {"FEATURES": self.features} | ({"OUT": self.out} if writes_out else {})

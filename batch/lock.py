@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from batch.errors import LockedError
 
-_NAME = ".lock"
+NAME = ".lock"
 _TRIES = 3  # a glance at the lock holds it for a moment
 _PAUSE = 0.05  # seconds
 
@@ -17,7 +17,7 @@ _PAUSE = 0.05  # seconds
 def locked(folder: str) -> Iterator[None]:
     """Hold the folder for this run. Raises LockedError at once where another run holds it."""
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, _NAME), "w", encoding="ascii") as file:
+    with open(os.path.join(folder, NAME), "w", encoding="ascii") as file:
         for left in reversed(range(_TRIES)):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -34,7 +34,7 @@ def locked(folder: str) -> Iterator[None]:
 def is_held(folder: str) -> bool:
     """Tell whether a run holds the folder; nothing is written."""
     try:
-        with open(os.path.join(folder, _NAME), "rb") as file:
+        with open(os.path.join(folder, NAME), "rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # for an instant
     except FileNotFoundError:
         return False

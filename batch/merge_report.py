@@ -42,6 +42,7 @@ class MergeReport:
     lines: list[Line] = field(default_factory=list)
     written: str = ""  # where the whole report is
     set_aside: str | None = None  # where an edited captions.csv was kept
+    taken_in: list[str] = field(default_factory=list)  # such files that have nothing more to say
 
     def count(self, lines: Sequence[Line]) -> None:
         """Count a row of the file by the lines that tell of it, several languages' maybe."""

@@ -6,9 +6,10 @@ from batch.amounts import counted
 from batch.errors import ArchiveError
 from batch.merge_report import MergeReport, write_report
 from batch.merging import Merging, has_captions, taken_back
-from batch.results import reopened
+from batch.results import Results, reopened
 from batch.similar import take_apart
 from manifests.corrections import read_corrections
+from manifests.durable import sha256_file
 from manifests.groups import read_apart, read_groups
 from manifests.journal import FOLDER, MERGE, RUN, UNDO, Said, last_merge
 from manifests.matching import Rows
@@ -20,6 +21,8 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
     Raises ManifestError where the file, the manifest or the journal cannot be used; ArchiveError,
     LockedError.
     """
+    # Beforehand: who types into the file meanwhile has another one than was noted.
+    digest = sha256_file(Path(file)) if os.path.isfile(file) else ""
     corrections = read_corrections(Path(file))
     with reopened(out) as (results, records):
         merging = Merging(results, records, Path(file))
@@ -32,7 +35,18 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
             path = results.journal.append(MERGE, merging.entries, source=merging.source)
             report.written = str(write_report(report, path.parent, path.stem))
             report.set_aside = results.recommit(records)
+        if not dry_run and digest and not report.of("not matched", "problem"):
+            report.taken_in = _note_taken_in(results, digest)
     return report
+
+
+def _note_taken_in(results: Results, digest: str) -> list[str]:
+    """Note down that all of a file is taken in; give the names of kept spreadsheets that it is."""
+    kept = {path.name: sha256_file(path) for path in results.kept_edits()}
+    same = [name for name, each in kept.items() if each == digest]
+    if same:
+        results.written.note_taken_in(kept.values(), digest)
+    return same
 
 
 def undo_merge(out: str) -> str:

@@ -3,7 +3,8 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from batch.plan import Plan, all_gone, beside_others, carried, gone_from, make_p
 from batch.quiet import start_tensorflow
 from batch.results import Previous, Results
 from batch.run_log import tell
+from batch.run_note import leaving_none
 from batch.scan import Photo, scan
 from batch.stopping import Stop, stopping
 from batch.stored_results import keep_safe
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from batch.photos import LoadedPhoto
     from batch.rows import Shard
 
+STARTING = "starting: loading the captioner"
+
 
 def run(config: Config) -> Summary:
     """Caption an archive and write its manifest; a rerun does only what is new or changed.
@@ -39,11 +43,10 @@ def run(config: Config) -> Summary:
     cannot be.
     """
     config.check()
-    with locked(config.out):
+    summary = Summary(config.archive, os.path.join(config.out, "captions.csv"), asked=config.asked)
+    is_new = not os.path.lexists(config.out)
+    with locked(config.out), leaving_none(config.out, summary) if is_new else nullcontext():
         results = Results(config.out, config.archive)
-        summary = Summary(
-            config.archive, os.path.join(config.out, "captions.csv"), asked=config.asked
-        )
         results.claim(moved=config.moved)
         with results.noted(summary):
             if nothing_new(config, results, summary):
@@ -79,9 +82,8 @@ def caption_photos(
 ) -> list[Record]:
     """Caption what is to do, and keep it shard by shard, until it is done or it is time to stop."""
     settle = settler(config, plan, previous)
-    shards = caption_shards(plan, config)
     new: list[Record] = []
-    for shard in progress(shards, len(plan.todo), "captioning", quiet=config.quiet):
+    for shard in progress(plan, config):
         records = [settle(record) for record in shard.records]
         results.keep(records)
         keep_safe(config.out)
@@ -106,6 +108,7 @@ def conclude(
     """Write the manifest and count its rows; of a run that stops early, what can be told by now."""
     there = [*plan.kept, *new]
     summary.note_failed(there, previous.failed)
+    summary.copies = copies_among(new, plan.known)
     summary.waiting = len(plan.todo) - len(new)
     if summary.waiting:
         summary.count(new, plan.kept, ())
@@ -120,6 +123,12 @@ def conclude(
         )
     summary.count(new, plan.kept, absent)
     summary.set_aside = results.commit([*there, *absent])
+
+
+def copies_among(new: Sequence[Record], known: Mapping[str, Record]) -> int:
+    """Count the photos with the bytes of another one, of those that the captioner has seen."""
+    ids = [row.photo_id for row in new if row.answered and row.photo_id not in known]
+    return len(ids) - len({*ids})
 
 
 def tell_shard(shard: "Shard", records: Sequence[Record], previous: Previous) -> None:
@@ -151,14 +160,18 @@ def encode_archive(config: Config) -> Summary:
     Raises the errors of `run`.
     """
     config.check(writes_out=False)
-    summary = Summary(config.archive, config.features, verb="encoded")
+    summary = Summary(config.archive, config.features, verb="encoded", asked=config.asked)
     photos = tuple(find_photos(config, summary))
     statuses: Counter[str] = Counter()
     if photos:
-        chunks = encode_chunks(photos, config)
-        with tqdm(total=len(photos), desc="encoding", unit="photo", disable=None) as bar:
+        with tqdm(total=len(photos), desc=STARTING, unit="photo", disable=None) as bar:
+            chunks = encode_chunks(photos, config)
+            bar.set_description("encoding")
             for loaded, encoded in chunks:
                 statuses.update(photo.status for photo in loaded)
+                for photo in loaded:
+                    if photo.status != "ok":
+                        summary.note_one_failed(photo.photo.path, photo.status, photo.error)
                 summary.encoded += encoded
                 bar.update(len(loaded))
     summary.count_loaded(statuses)
@@ -230,9 +243,13 @@ def load_stage(config: Config) -> "Stage":
     return Stage.load(config.captioners, config.features, config.search, config.cache_limit)
 
 
-def progress(shards: "Iterator[Shard]", total: int, what: str, *, quiet: bool) -> "Iterator[Shard]":
-    """Show a bar with rate and time to go, on a terminal."""
-    with tqdm(total=total, desc=what, unit="photo", disable=quiet or None) as bar:
+def progress(plan: Plan, config: Config) -> "Iterator[Shard]":
+    """Give the shards; on a terminal show a bar with rate and time to go, from the first moment."""
+    total = len(plan.todo)
+    quiet = config.quiet or not total or None
+    with tqdm(total=total, desc=STARTING, unit="photo", disable=quiet) as bar:
+        shards = caption_shards(plan, config)
+        bar.set_description("captioning")
         for shard in shards:
             yield shard
             bar.update(len(shard.records))

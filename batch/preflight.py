@@ -8,11 +8,12 @@ from batch.config import Config
 from batch.pipeline import plan_run
 from batch.plan import Plan
 from batch.results import Results
+from batch.run_note import START
 from batch.stores import is_url
 from batch.summary import Summary
 
 CACHE_BYTES = 54_000  # a photo, as benchmarks/cache_size.py finds with the captioner that ships
-PHOTOS_PER_SECOND = 30.0  # two cores with bfloat16; the last run's own rate is better, where known
+PHOTOS_PER_SECOND = 12.5  # of 12 megapixels on two cores with bfloat16, as `make bench` finds
 
 
 def describe(config: Config) -> str:
@@ -25,7 +26,6 @@ def describe(config: Config) -> str:
     results = Results(config.out, config.archive)
     results.claim(moved=config.moved)
     plan = plan_run(config, results.read(), summary)
-    rate = results.rate() or PHOTOS_PER_SECOND
     before = Counter("failed" if record.failed else record.status.value for record in plan.kept)
     lines = [
         f"photos found        {len(plan.todo) + len(plan.kept):>10,}",
@@ -36,9 +36,18 @@ def describe(config: Config) -> str:
         f"new or changed      {len(plan.todo):>10,}",
         f"cache now           {_cached(config.features):>13}",
         f"cache to add        {size_text(len(plan.todo) * CACHE_BYTES):>13} at most",
-        f"time to expect      {duration(len(plan.todo) / rate):>10} at most ({rate:.0f} photos/s)",
+        f"time to expect      {_time(len(plan.todo), results.rate())}",
     ]
     return "\n".join(lines + [f"cannot list         {folder}" for folder in summary.unlisted])
+
+
+def _time(photos: int, rate: float | None) -> str:
+    """Say how long it takes to caption photos, at the rate of runs before, if one is known."""
+    if not photos:
+        return f"{'none':>10}"
+    by = f"{rate:.0f} photos/s as before" if rate else "12 large photos/s on two cores, 20 small"
+    seconds = START + photos / (rate or PHOTOS_PER_SECOND)
+    return f"about {duration(seconds)} ({START:.0f} s to start, then {by})"
 
 
 def _cached(features: str) -> str:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from batch.captioned import manifest_in, photos_folder, with_languages
@@ -19,6 +20,7 @@ from batch.early import knower, reworded, told_apart
 from batch.embedded import follow_embedded
 from batch.errors import ArchiveError
 from batch.lock import locked
+from batch.run_log import ended_runs
 from batch.run_note import noting, rate_of, read_note
 from batch.stores import real
 from batch.summary import Summary
@@ -226,8 +228,13 @@ class Results:
         self.written.write_note(summary.as_dict())
 
     def rate(self) -> float | None:
-        """Photos a second of the last run, where that tells something."""
-        return rate_of(read_note(self.last_run))
+        """Photos a second of the last run that tells something of it."""
+        notes = chain([read_note(self.last_run)], ended_runs(self.last_run.parent))
+        return next(filter(None, map(rate_of, notes)), None)
+
+    def kept_edits(self) -> list[Path]:
+        """Give the spreadsheets that were kept since a person had edited them."""
+        return sorted(self.manifest.parent.glob("captions.edited-*.csv"))
 
     def photos_folder(self) -> str | None:
         """Give the path of the archive that these rows are of, finished or not."""

@@ -13,7 +13,8 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def _add_results(parser: Any) -> None:
+def add_results(parser: Any) -> None:
+    """Add what names the results of an archive."""
     add = parser.add_argument
     add("archive", metavar="DIR", nargs="?", help="the folder of photos that was captioned")
     add("--out", help=f"the folder of its results; {OUTPUTS}/<name of DIR> by default")
@@ -34,7 +35,7 @@ def _add_dry_run(parser: Any) -> None:
 
 def add_review(parser: Any) -> None:
     """For `review`."""
-    _add_results(parser)
+    add_results(parser)
     _add_language(parser)
     _add_features(parser)
     add = parser.add_argument
@@ -53,27 +54,27 @@ def add_merge_review(parser: Any) -> None:
 
 def add_undo_merge(parser: Any) -> None:
     """For `undo-merge`."""
-    _add_results(parser)
+    add_results(parser)
 
 
 def add_sample(parser: Any) -> None:
     """For `sample`."""
-    _add_results(parser)
+    add_results(parser)
     _add_language(parser)
     add = parser.add_argument
-    add("--count", type=whole_number, metavar="N", help="so many captions; 200 at first")
+    add("--count", "--n", type=whole_number, metavar="N", help="so many captions; 200 at first")
 
 
 def add_ungroup(parser: Any) -> None:
     """For `ungroup`."""
-    _add_results(parser)
+    add_results(parser)
     text = "one of the near-duplicates, its path as in captions.csv"
     parser.add_argument("--photo", required=True, metavar="PATH", help=text)
 
 
 def add_recaption(parser: Any) -> None:
     """For `recaption`; the search's own arguments come from the caller."""
-    _add_results(parser)
+    add_results(parser)
     _add_features(parser)
     _add_dry_run(parser)
     parser.add_argument("--captioner", required=True, help="one that ships, or a folder")
@@ -81,17 +82,18 @@ def add_recaption(parser: Any) -> None:
 
 def add_gallery(parser: Any) -> None:
     """For `gallery`."""
-    _add_results(parser)
+    add_results(parser)
     _add_language(parser)
     _add_features(parser)
     add = parser.add_argument
     add("--captioner", help="whose attention to show; the one that wrote the captions by default")
-    add("--no-attention", dest="attention", action="store_false", help="without attention")
+    text = "what each word was made from, with the photo in the page"
+    add("--attention", action=argparse.BooleanOptionalAction, default=True, help=text)
 
 
 def add_export(parser: Any) -> None:
     """For `export`."""
-    _add_results(parser)
+    add_results(parser)
     _add_language(parser)
     _add_features(parser)
     add = parser.add_argument
@@ -121,7 +123,7 @@ def add_import_captions(parser: Any) -> None:
 
 def add_learn(parser: Any) -> None:
     """For `learn`."""
-    _add_results(parser)
+    add_results(parser)
     _add_features(parser)
     add = parser.add_argument
     add("--captioner", default=CAPTIONER, help="the one to go on from: that ships, or a folder")

@@ -115,6 +115,8 @@ def merge_review(options: argparse.Namespace) -> int:
         print(f"each change: {printable(report.written)}")
     if report.set_aside:
         print(f"your edited spreadsheet is kept as {printable(report.set_aside)}")
+    for name in report.taken_in:
+        print(f"all of {printable(name)} is taken in: it can be deleted")
     print(printable(f"{'would be: ' if options.dry_run else ''}{report}"))
     return WITH_FAILURES if odd else COMPLETE
 

@@ -60,6 +60,17 @@ def run_log(out: Path, run_id: str) -> "Iterator[LogFile]":
         handler.close()
 
 
+def ended_runs(out: Path) -> "Iterator[dict[str, Any]]":
+    """Give what the log tells of runs that have ended, the last one first."""
+    for path in (out / LOG_FILE, *(out / f"{LOG_FILE}.{number}" for number in range(1, _KEPT + 1))):
+        with suppress(OSError):
+            for line in reversed(path.read_bytes().splitlines()):
+                with suppress(ValueError):  # a line that a crash has cut off
+                    event = json.loads(line) if b'"event": "run ended"' in line else None
+                    if isinstance(event, dict):
+                        yield event
+
+
 def is_alive(out: str) -> bool:
     """Tell whether the run that holds `out` has said something within a day."""
     try:

@@ -5,16 +5,20 @@ What is written at the beginning has no `ended_at`: a run that was killed left i
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from batch.config import version
-from batch.errors import FaultError, is_fault
-from batch.run_log import run_log, tell
+from batch.errors import ArchiveError, FaultError, is_fault
+from batch.lock import NAME as LOCK
+from batch.run_log import LOG_FILE, run_log, tell
 from batch.summary import Ending, Summary
 
+NOTE = "last_run.json"
+START = 10.0  # seconds until the networks are loaded and take the first photo, about
 _ENOUGH = 500  # photos; a run over a few is mostly start-up, and says little of its rate
 
 
@@ -28,9 +32,28 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def rate_of(note: Mapping[str, Any]) -> float | None:
-    """Photos a second of the last run, where it encoded enough of them to tell."""
-    rate, encoded = note.get("photos_per_second"), note.get("encoded")
-    return float(rate) if rate and encoded and encoded >= _ENOUGH else None
+    """Photos a second of a run once it had started, where it encoded enough of them to tell."""
+    seconds, encoded = note.get("seconds"), note.get("encoded")
+    if not isinstance(seconds, int | float) or not isinstance(encoded, int) or encoded < _ENOUGH:
+        return None
+    return encoded / max(seconds - START, seconds / 2, 1.0)
+
+
+@contextmanager
+def leaving_none(out: str, summary: Summary) -> Iterator[None]:
+    """Remove a new folder where a run has not found its photos; for who holds the lock."""
+    try:
+        yield
+    except FaultError:
+        raise  # its log is to be read
+    except (OSError, ArchiveError):
+        names = (LOG_FILE, NOTE, LOCK)
+        with suppress(OSError):
+            if summary.to_do is None and {*os.listdir(out)} <= {*names}:
+                for name in {*names} & {*os.listdir(out)}:
+                    os.remove(os.path.join(out, name))
+                os.rmdir(out)
+        raise
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def describe(out: str, archive: str | None = None, features: str | None = None) 
     if place:
         yield _line("waiting", _waiting(place, out, asked, previous))
     yield from _reviews(previous.rows)
-    for path in _edited(results.csv, note):
+    for path in _to_merge(results, note):
         done = "" if path == results.csv else ", then delete it"
         yield _line("  to merge", f"make merge-review FROM={shlex.quote(str(path))}{done}")
     yield from _disk(out, features or asked.get("features") or FEATURES)
@@ -175,9 +175,10 @@ def _decision(row: Record) -> str:
     return ReviewStatus.UNREVIEWED if waits else ""
 
 
-def _edited(csv: Path, note: Mapping[str, Any]) -> list[Path]:
-    """Give the spreadsheets that a person has typed into."""
-    kept = sorted(csv.parent.glob("captions.edited-*.csv"))
+def _to_merge(results: Results, note: Mapping[str, Any]) -> list[Path]:
+    """Give the spreadsheets that a person has typed into and that are not merged yet."""
+    csv, merged = results.csv, note.get("taken_in_sha256") or []
+    kept = [path for path in results.kept_edits() if sha256_file(path) not in merged]
     is_ours = not csv.exists() or sha256_file(csv) in (note.get("csv_sha256") or [])
     return kept if is_ours else [csv, *kept]
 

@@ -44,6 +44,12 @@ def is_url(place: str) -> bool:
     return found is not None and found[1].lower() not in _WEB
 
 
+def is_page(place: str) -> bool:
+    """Tell a URL of the web."""
+    found = _URL.match(place)
+    return found is not None and found[1].lower() in _WEB
+
+
 def tidy(place: str) -> str:
     """Write a place as it is known by: a URL in one way, `file://` as a path."""
     if place.lower().startswith(_FILE):

@@ -1,5 +1,7 @@
 """How a run went: one line for people, the same as a dictionary for programs."""
 
+import os
+import shlex
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,6 +16,9 @@ from manifests.record import Record, Status
 
 COMPLETE, FATAL, USAGE, WITH_FAILURES, LOCKED, INTERRUPTED = 0, 1, 2, 3, 75, 130
 """Exit codes: all captioned, the run failed, wrong arguments, some photos failed, and so on."""
+
+
+_NAMED = 3  # photos that failed
 
 
 class Ending(StrEnum):
@@ -41,13 +46,14 @@ class Summary:
     captioned: int = 0  # by this run
     passed_over: int = 0  # by this run, for want of a scene
     encoded: int = 0  # by this run; the features of the others were in the cache
+    copies: int = 0  # photos that this run's captioner saw with the bytes of another one
     unchanged: int = 0  # captions
     not_a_scene: int = 0  # of all photos
     moved: int = 0
     missing: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     newly_failed: Counter[str] = field(default_factory=Counter)  # of them, since the manifest
-    first_failed: str | None = None  # the first of these, and why
+    first_failed: list[str] = field(default_factory=list)  # the first of these, and why
     unlisted: list[str] = field(default_factory=list)  # folders that could not be listed
     newly_unlisted: list[str] = field(default_factory=list)  # since the last run
     others: Counter[str] = field(default_factory=Counter)  # unchanged rows by captioners not asked
@@ -95,8 +101,13 @@ class Summary:
         """Count the photos that failed, and were not known to, by their raw paths."""
         for record in records:
             if record.failed and record.raw_path not in known:
-                self.newly_failed[record.status.value] += 1
-                self.first_failed = self.first_failed or f"{record.path}: {record.error}"
+                self.note_one_failed(record.path, record.status.value, record.error)
+
+    def note_one_failed(self, path: str, status: str, error: str | None) -> None:
+        """Count a photo that failed, and was not known to."""
+        self.newly_failed[status] += 1
+        if len(self.first_failed) < _NAMED:
+            self.first_failed.append(f"{path}: {error}")
 
     def note_others(self, kept: Iterable[Record], captioner: str) -> None:
         """Note which of the unchanged rows are another captioner's than the one asked for.
@@ -170,10 +181,18 @@ class Summary:
         """
         parts = []
         if self.newly_failed:
-            first = f"the first: {self.first_failed}"
+            first = f"the first: {self.first_failed[0]}"
             parts.append(f"{_kinds(self.newly_failed)} that had not before, {first}")
         parts += [f"cannot list the folder {folder}" for folder in self.newly_unlisted]
         return f"{self.result}: {'; '.join(parts)}" if parts else ""
+
+    def told_failed(self) -> list[str]:
+        """Name some photos that were not known to fail, and say where all that failed are."""
+        lines = [f"failed: {each}" for each in self.first_failed]
+        if self.verb == "captioned" and self.failed.total() > len(lines):
+            out = shlex.quote(os.path.dirname(self.result))
+            lines.append(f"make status OUT={out} tells which photos failed")
+        return lines
 
     def __str__(self) -> str:
         parts = [counted(self.photos, "photo"), self._work()]
@@ -181,7 +200,9 @@ class Summary:
         if self.unlisted:
             parts.append(f"{counted(len(self.unlisted), 'folder')} that cannot be listed")
         if self.failed:
-            parts.append(_kinds(self.failed))
+            new = self.newly_failed.total()
+            some = f", {new:,} of them new" if 0 < new < self.failed.total() else ""
+            parts.append(f"{_kinds(self.failed)}{some}")
         if self.waiting:
             parts.append(f"stopped since its time was over: {self.waiting:,} wait for the next run")
         if self.others:
@@ -195,16 +216,29 @@ class Summary:
         return f"{', '.join(parts)}: {self.result}"
 
     def _work(self) -> str:
+        if not self.photos:
+            return f"none found{self._chosen()}"
         if not self.done:
-            return "nothing new" if self.photos else "none found"
-        cached = self.done - self.encoded
-        note = f" ({cached:,} from cached features)" if cached > 0 else ""
+            return f"none {self.verb}" if self.newly_failed else "nothing new"
+        cached = self.done - self.encoded - self.copies
+        ways = [
+            (self.copies, "the same photo as another"),
+            (cached, "from cached features"),
+        ]
+        notes = ", ".join(f"{number:,} {how}" for number, how in ways if number > 0)
+        note = f" ({notes})" if notes else ""
         rate = f"{self.seconds:.0f} s ({self.photos_per_second:.1f} photos/s)"
         return f"{self.done - self.passed_over:,} {self.verb}{note} in {rate}"
 
+    def _chosen(self) -> str:
+        """Say which photos were asked for, where not all were."""
+        globs = {name: self.asked.get(name.lower()) or () for name in ("INCLUDE", "EXCLUDE")}
+        given = [f"{name}={glob}" for name, each in globs.items() for glob in each]
+        return f" with {' '.join(given)}" if given else ""
+
     def _others(self) -> list[tuple[int, str]]:
         return [
-            (self.unchanged if self.done else 0, "unchanged"),
+            (self.unchanged if self.done or self.newly_failed else 0, "unchanged"),
             (self.not_a_scene, "not a scene"),
             (self.moved, "moved"),
             (self.missing, "missing"),

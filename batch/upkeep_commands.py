@@ -74,7 +74,8 @@ def status(options: argparse.Namespace) -> int:
     """Tell when an archive was last run, how that ended, what is waiting and what failed."""
     from batch.status import describe
 
-    for line in describe(results_of(options), options.archive, options.features):
+    archive = options.urls or options.archive
+    for line in describe(results_of(options), archive, options.features):
         print(printable(line))
     return COMPLETE
 

@@ -29,9 +29,11 @@ def found_by(options: argparse.Namespace) -> "Captioned":
 
 
 def out_of(options: argparse.Namespace) -> str | None:
-    """Give the folder of the results: OUT, or that of the archive DIR."""
+    """Give the folder of the results: OUT, or that of the archive DIR or of the list URLS."""
     if options.out:
         return str(options.out)
+    if getattr(options, "urls", None):
+        return default_out(options.urls, is_list=True)
     return default_out(options.archive) if options.archive else None
 
 

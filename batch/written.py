@@ -3,12 +3,12 @@
 The note, last_run.json, tells how the last run went, and the SHA-256 of what it has written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from batch.run_note import read_note
+from batch.run_note import NOTE, read_note
 from manifests.aside import keep_edits
 from manifests.csv_view import csv_beside
 from manifests.durable import copy_file, sha256_file, write_json
@@ -27,11 +27,12 @@ class Written:
         self.manifest = out / "captions.parquet"
         self.copy = out / COPY
         self.csv = out / "captions.csv"
-        self.last_run = out / "last_run.json"
+        self.last_run = out / NOTE
         self.before = note = read_note(self.last_run)  # on the last run
         self._journal = journal
         self._csv_hashes = list(note.get("csv_sha256") or [])  # of what we wrote ourselves
         self._manifest_hash = note.get("manifest_sha256")
+        self._taken_in = list(note.get("taken_in_sha256") or [])  # kept edits that are merged
 
     @cached_property
     def digest(self) -> str | None:
@@ -83,7 +84,17 @@ class Written:
         """Write down what was written, beside what the note tells."""
         self.write_note(read_note(self.last_run))
 
+    def note_taken_in(self, kept: Collection[str], sha256: str) -> None:
+        """Write down that all of a kept spreadsheet is merged; kept: the SHA-256 of all there."""
+        self._taken_in = [each for each in kept if each in {*self._taken_in, sha256}]
+        self.note_hashes()
+
     def write_note(self, note: Mapping[str, Any]) -> None:
         """Write the note, with what was written."""
-        hashes = {"csv_sha256": self._csv_hashes, "manifest_sha256": self._manifest_hash}
-        write_json(self.last_run, sealed({**note, **hashes, "journal": self._journal.latest}))
+        found = {
+            "csv_sha256": self._csv_hashes,
+            "manifest_sha256": self._manifest_hash,
+            "taken_in_sha256": self._taken_in,
+            "journal": self._journal.latest,
+        }
+        write_json(self.last_run, sealed({**note, **found}))

@@ -14,6 +14,8 @@ import numpy as np
 import openpyxl
 import pytest
 
+from batch.__main__ import COMMANDS, named
+from batch.by_make import Parser, arguments_of
 from batch.scan import scan
 from manifests.manifest import read_records
 from manifests.sidecar import read_xmp
@@ -27,7 +29,9 @@ PARTS = ["Makefile", "batch", "manifests", "models", "recipes", "constraints.txt
 NAMES = "DIR URLS OUT FEATURES CAPTIONER INCLUDE EXCLUDE LIMIT EXISTING BEAMS CAPTIONS PHOTOS"
 NAMES += " TRAIN_LIST DEV_LIST DEV_CAPTIONS STRICT PRESET ENCODER DRY_RUN SHOW RETRY_FAILED MOVED"
 NAMES += " ALLOW_PRIVATE PHOTO MODEL GLOVE FROM DESCRIPTIONS TEMPERATURE SEED"
-NAMES += " LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW UNGROUPED"
+NAMES += (
+    " LANG LANGUAGE N TO INTO NAMING NAME PATH_COLUMN CAPTION_COLUMN ROOT IMAGES REVIEW UNGROUPED"
+)
 NAMES += " MAX_HOURS CACHE_LIMIT SCHEDULER WORKERS DEEP REPAIR YES OTHER_ENCODERS"
 NAMES += " BESIDE MACHINE REPLACE EMBED ATTENTION MAKEFLAGS MAKELEVEL MFLAGS"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NAMES.split()}
@@ -91,6 +95,85 @@ def test_help_tells_of_every_target_that_is_for_people(home, goal):
     assert told == targets
 
 
+def names_in(text: str) -> set[str]:
+    """Give the settings that a text names, as it names them: `DIR=`."""
+    return set(re.findall(r"\b([A-Z_]+)=", text))
+
+
+def taken_by(home: Path, goal: str, *asked: str) -> list[str]:
+    """Give the settings that a goal hands on to its command."""
+    found = make(home, "-n", goal, *asked)
+    (names,) = re.findall(rf"-m batch by-make {goal} (.*)$", found.stdout, re.MULTILINE)
+    return names.split()
+
+
+GOALS = {named(each): add for each, add in COMMANDS.items()}
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_each_setting_that_a_goal_takes_is_an_argument_of_its_command(home, goal):
+    names = taken_by(home, goal)
+    parser = Parser()
+    GOALS[goal](parser)
+    words = arguments_of(parser, names, dict.fromkeys(names, "0"))
+    assert len(words) <= len(names) + 1
+    told = make(home, "help").stdout
+    (line,) = re.findall(rf"^  make {goal} (.+)$", told, re.MULTILINE)
+    assert names_in(line) <= {*names}
+    refused = make(home, goal, "NO_SUCH_THING=1").stderr
+    assert refused.count("\n") == 1
+    assert names_in(refused) - {"NO_SUCH_THING"} == {*names}
+
+
+def test_the_help_names_all_that_captioning_takes(home):
+    told = make(home, "help").stdout.partition("For make caption:")[2]
+    assert {*taken_by(home, "caption")} <= names_in(told)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["caption", "DIR=/photos", "DRYRUN=1"], "takes no DRYRUN=: did you mean DRY_RUN=?"),
+        (["caption", "dir=/photos"], "takes no dir=: did you mean DIR=?"),
+        (["caption", "LANG=ko"], "takes no LANG=: for captions in Korean give CAPTIONER=flickr8k"),
+        (["caption", "LANGUAGE=ko"], "takes no LANGUAGE=: for captions in Korean give CAPTIONER="),
+        (["gallery", "OUT=o", "LANG=ko"], "takes no LANG=: did you mean LANGUAGE=?"),
+        (["page", "OUT=o", "BEAMS=2"], "takes no BEAMS=. It takes DIR= OUT= LIMIT=."),
+        (["caption", "review", "N=2"], "make caption review takes no N="),
+        (["test", "DIR=/photos"], "takes no DIR=. It takes nothing"),
+        (["page", "OU'`id>pwned`;id>pwned;'=1"], "make page takes no OU'`id>pwned`;id>pwned;'="),
+        (["captoin", "DIR=/photos"], "there is no goal captoin; make help names them"),
+        (["caption", "DIR=/my", "photos"], "there is no goal photos; make help names them"),
+    ],
+)
+def test_what_a_goal_does_not_take_is_refused_before_anything_is_done(home, asked, told):
+    found = make(home, *asked)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert told in found.stderr
+    assert found.stderr.count("\n") == 1
+    assert not list(home.rglob("pwned"))
+
+
+def test_what_is_in_the_environment_and_what_others_read_is_never_refused(home, tmp_path):
+    (tmp_path / "a").mkdir()
+    environment = {"LANG": "ko_KR.UTF-8", "LANGUAGE": "ko:en", "DRYRUN": "1", "BEAM": "3"}
+    for free in ("PYTHON=python3", "PRECISION=float32", "ENCODER_BACKEND=x", "TF_CPP_X=1"):
+        found = make(home, "caption", f"DIR={tmp_path / 'a'}", "DRY_RUN=1", free, **environment)
+        assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_the_language_of_a_desktop_is_not_asked_for_and_that_of_the_command_line_is(home):
+    found = make(home, "-n", "review", LANGUAGE="en_US:en").stdout
+    assert not re.search(r"by-make review .*\bLANGUAGE\b", found)
+    assert "LANGUAGE" in taken_by(home, "review", "LANGUAGE=ko")
+
+
+def test_a_make_that_calls_this_one_may_have_settings_of_its_own(home, tmp_path):
+    (tmp_path / "Makefile").write_text("all:\n\t$(MAKE) -C '$(HOME)' -n review OUT=o\n")
+    found = make(tmp_path, "NIGHT=1", f"HOME={home}")
+    assert (found.returncode, found.stderr) == (0, "")
+
+
 def test_every_target_is_phony_or_a_file_that_it_makes():
     makefile = (ROOT / "Makefile").read_text()
     phony = set(re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE))
@@ -98,12 +181,12 @@ def test_every_target_is_phony_or_a_file_that_it_makes():
     assert targets == phony
 
 
-@pytest.mark.parametrize("goal", ["caption", "features"])
+@pytest.mark.parametrize("goal", ["caption", "cron", "features"])
 @pytest.mark.parametrize("arguments", [[], ["DIR="]])
 def test_without_a_folder_the_usage_is_told_and_the_exit_code_is_2(home, goal, arguments):
     found = make(home, goal, *arguments)
     assert (found.returncode, found.stdout) == (2, "")
-    assert found.stderr.startswith("usage: make caption DIR=/path/to/photos")
+    assert found.stderr.startswith(f"usage: make {goal} DIR=/path/to/photos")
 
 
 @pytest.mark.parametrize("goal", ["train", "evaluate"])
@@ -115,7 +198,7 @@ def test_without_a_corpus_what_is_missing_is_told_and_the_exit_code_is_2(home, g
     assert not list(home.rglob("pwned"))
 
 
-@pytest.mark.parametrize("goal", ["review", "undo-merge", "sample", "gallery", "export"])
+@pytest.mark.parametrize("goal", ["review", "undo-merge", "sample", "gallery", "export", "page"])
 def test_without_the_place_of_results_both_settings_are_named(home, goal):
     found = make(home, goal)
     assert (found.returncode, found.stdout) == (2, "")
@@ -175,11 +258,10 @@ def test_a_night_needs_a_folder(home, goal):
     assert make(home, goal).returncode == 2
 
 
-@pytest.mark.parametrize(("goal", "name"), [("attention", "PHOTO"), ("page", "OUT")])
-def test_without_a_photo_or_a_runs_folder_the_usage_is_told(home, goal, name):
-    found = make(home, goal)
+def test_without_a_photo_the_usage_is_told(home):
+    found = make(home, "attention")
     assert (found.returncode, found.stdout) == (2, "")
-    assert found.stderr.startswith(f"usage: make {goal} {name}=")
+    assert found.stderr.startswith("usage: make attention PHOTO=")
 
 
 def test_attention_and_the_page_of_a_run_are_drawn_whatever_the_names(home, captioner, tmp_path):
@@ -190,9 +272,11 @@ def test_attention_and_the_page_of_a_run_are_drawn_whatever_the_names(home, capt
     assert found.returncode == 0, found.stderr
     assert (home / "outputs" / "attention" / f"{name}.png").is_file()
     assert make(home, "caption", DIR=str(tmp_path / name), **places).returncode == 0
-    assert make(home, "page", OUT=f"outputs/{name}").returncode == 0
-    page = (home / "outputs" / name / "captions.html").read_text(encoding="utf-8")
-    assert html.escape(f"{name}.png") in page
+    page = home / "outputs" / name / "captions.html"
+    for place in ({"OUT": f"outputs/{name}"}, {"DIR": str(tmp_path / name)}):
+        assert make(home, "page", **place).returncode == 0
+        assert html.escape(f"{name}.png") in page.read_text(encoding="utf-8")
+        page.unlink()
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz draws them")
@@ -201,6 +285,43 @@ def test_the_layers_of_a_captioner_and_of_the_post_are_drawn(home, captioner, tm
     found = make(home, "structure", CAPTIONER=captioner, OUT=str(out))
     assert (found.returncode, out.is_file()) == (0, True)
     assert "1,813,268" in make(home, "structure", MODEL="merge").stdout
+
+
+def test_without_graphviz_nothing_is_installed_to_draw_with_it(home, tmp_path):
+    for name in ("Makefile", "locks"):
+        (tmp_path / name).symlink_to(home / name)
+    (tmp_path / "bin").mkdir()
+    for name in ("make", "python3"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    found = make(tmp_path, "structure", PATH=str(tmp_path / "bin"))
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith("pictures of models need Graphviz; run `apt install graphviz`")
+    assert not (tmp_path / ".venv").exists()
+
+
+STAMPS = [
+    "demo",
+    "train",
+    "korean",
+    "urls",
+    "cluster",
+    "storage",
+    "openvino",
+    "bench",
+    "dev",
+    "locks",
+]
+
+
+@pytest.mark.parametrize("stamp", STAMPS)
+def test_what_is_installed_is_said_beforehand(home, stamp):
+    lines = make(home, "--always-make", "-n", f".venv/.{stamp}").stdout.splitlines()
+    steps = [line for line in lines if "setting up: " in line or "pip install" in line]
+    assert len(steps) >= 2
+    for said, done in zip(steps[::2], steps[1::2], strict=True):
+        assert re.search(r"setting up: \w[^,]*, .*once", said)
+        assert done.startswith(".venv/")
+    assert steps[-1].endswith(f"requirements-{stamp}.txt")
 
 
 def test_a_training_needs_a_folder_too(home):
@@ -296,7 +417,7 @@ def test_the_settings_of_a_training_are_passed_on_whatever_the_names(tmp_path, c
     found = ask("train", **files, **places, PRESET=preset)
     assert found.stderr.startswith(f"error: {preset}: not a training preset")
     found = ask("train", **files, **places, MODEL=HOSTILE)
-    assert "argument --model: invalid choice: " in found.stderr
+    assert "error: MODEL=: invalid choice: " in found.stderr
 
 
 def test_an_old_checkpoint_of_any_name_becomes_a_captioner(tmp_path, ask):
@@ -338,7 +459,9 @@ def test_a_pickle_of_any_name_fills_the_cache_that_is_named(tmp_path, ask):
 
 @pytest.mark.parametrize("goal", ["import-checkpoint", "import-features"])
 def test_without_what_is_imported_the_usage_is_told(home, goal):
-    found = make(home, goal, f"PHOTOS={HOSTILE}")
+    found = make(
+        home, goal, f"FEATURES={HOSTILE}" if goal == "import-features" else f"OUT={HOSTILE}"
+    )
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith("give FROM= the file or folder to take in")
 
@@ -404,7 +527,7 @@ def test_a_list_of_any_name_is_that_list_and_nothing_is_executed(home, tmp_path,
 def test_a_list_and_a_folder_at_once_are_refused(home, tmp_path, captioner):
     found = make(home, "caption", f"DIR={tmp_path}", "URLS=list.txt", f"CAPTIONER={captioner}")
     assert found.returncode == 2
-    assert "not allowed with argument" in found.stderr
+    assert found.stderr.startswith("error: DIR=: not allowed with URLS=\nmake: ")
 
 
 def test_urls_reach_the_rows_and_private_ones_are_refused_unless_allowed(home, tmp_path, captioner):
@@ -458,7 +581,7 @@ def test_results_may_be_named_like_an_option(home, tmp_path, captioner):
     asked = ["caption", f"DIR={tmp_path / 'photos'}", f"CAPTIONER={captioner}", "INCLUDE=-*"]
     found = make(home, *asked, "OUT=--help")
     assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout == "0 photos, none found: --help/captions.csv\n"
+    assert found.stdout == "0 photos, none found with INCLUDE=-*: --help/captions.csv\n"
 
 
 def test_a_switch_that_is_off_is_off(home, tmp_path, captioner):
@@ -476,8 +599,26 @@ def test_options_are_passed_on_whole(home, tmp_path, captioner):
     for options, number in ((["INCLUDE=x *"], 1), (["EXCLUDE=*.png"], 0), (["LIMIT=1"], 1)):
         found = make(home, *asked, *options)
         assert re.search(rf"^photos found +{number}$", found.stdout, re.MULTILINE), options
-    assert "invalid choice" in make(home, *asked, "EXISTING=maybe").stderr
-    assert "not a whole number" in make(home, *asked, "BEAMS=none").stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("BEAMS=0", "BEAMS='0' is not a whole number from 1 on"),
+        ("LIMIT=all", "LIMIT='all' is not a whole number from 1 on"),
+        ("WORKERS=-1", "WORKERS='-1' is not a whole number from 1 on"),
+        ("MAX_HOURS=long", "MAX_HOURS='long' is not a number of hours above 0"),
+        ("TEMPERATURE=hot", "TEMPERATURE='hot' is not a number above 0, up to 100"),
+        ("REVIEW=csv", "REVIEW=: invalid choice: 'csv' (choose from 'xlsx')"),
+        ("EXISTING=overwite", "EXISTING=: invalid choice: 'overwite' (choose from "),
+    ],
+)
+def test_a_wrong_value_is_told_in_one_line_by_the_name_that_was_typed(home, setting, told):
+    found = make(home, "caption", "DIR=.", setting)
+    told_lines = found.stderr.splitlines()
+    assert (found.returncode, found.stdout, len(told_lines)) == (2, "", 2)
+    assert told_lines[0].startswith(f"error: {told}")
+    assert told_lines[1].startswith("make: *** ")
 
 
 ODD = {

@@ -1,12 +1,15 @@
 """The commands answer with the right exit code and with words, not with tracebacks."""
 
+import fcntl
 import json
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -169,13 +172,91 @@ def test_a_complete_run_exits_0_and_says_what_it_did(album, capsys):
 
 def test_a_run_with_failed_photos_exits_3(album, capsys):
     assert main(asked(album)) == 3
-    assert "1 failed (1 unreadable)" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "1 failed (1 unreadable): " in said.out
+    assert said.err == "failed: bad.jpg: is text, not a photo: get the photo itself again\n"
+
+
+def test_photos_that_have_failed_anew_are_told_as_new(album, capsys):
+    main(asked(album))
+    capsys.readouterr()
+    for name in ("cut.jpg", "dot.jpg", "e\n.jpg", "f.jpg"):
+        (album.root / name).write_bytes(b"")
+    assert main(asked(album)) == 3
+    said = capsys.readouterr()
+    assert re.search(
+        "^8 photos, none captioned, 3 unchanged, 5 failed .*, 4 of them new: ", said.out
+    )
+    names = ["cut.jpg", "dot.jpg", "e?.jpg"]
+    assert re.findall("^failed: (.+): is empty", said.err, re.MULTILINE) == names
+    assert said.err.endswith(f"\nmake status OUT={album.out} tells which photos failed\n")
+    assert main(asked(album)) == 3
+    said = capsys.readouterr()
+    assert said.out.startswith("8 photos, nothing new, 5 failed (")
+    assert said.err == f"make status OUT={album.out} tells which photos failed\n"
+
+
+def test_where_no_photo_is_let_in_it_says_by_what(album, capsys):
+    for command in ("caption", "features"):
+        main(asked(album, "--include", "*.xyz", "--exclude", "c*", command=command))
+        said = capsys.readouterr().out
+        assert said.startswith("0 photos, none found with INCLUDE=*.xyz EXCLUDE=c*: ")
+
+
+def test_copies_of_a_photo_are_told_as_such(album, capsys, small_shards):
+    shutil.copy(album.root / "c.PNG", album.root / "again.png")
+    shutil.copy(album.root / "c.PNG", album.root / "z.png")
+    main(asked(album))
+    told = "5 captioned (2 the same photo as another) in"
+    assert told in capsys.readouterr().out
+    main(asked(album, "--existing", "overwrite"))
+    told = "5 captioned (2 the same photo as another, 3 from cached features) in"
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["caption", "features"])
+def test_on_a_terminal_a_run_shows_from_the_start_that_it_is_at_it(
+    album, monkeypatch, capsys, command
+):
+    shown = []
+    master, slave = os.openpty()
+    os.set_blocking(master, False)
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))  # rows, columns
+    load = batch.pipeline.load_stage
+
+    def load_stage(config):
+        shown.append(os.read(master, 10_000).decode())
+        return load(config)
+
+    monkeypatch.setattr(batch.pipeline, "load_stage", load_stage)
+    with os.fdopen(slave, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        main(asked(album, command=command))
+        shown.append(os.read(master, 10_000).decode())
+    os.close(master)
+    assert "starting: loading the captioner:   0%" in shown[0]
+    assert "| 4/4 [" in shown[1]
 
 
 def test_features_alone_can_be_made(album, capsys):
     assert main(asked(album, command="features")) == 3
     assert re.match(r"4 photos, 3 encoded in .*1 failed \(1 unreadable\)", capsys.readouterr().out)
     assert not album.out.exists()
+
+
+def test_the_page_of_a_web_server_is_no_folder(album, capsys):
+    assert main(["caption", "https://example.org/photos"]) == 1
+    assert "give URLS= a list of the photos' own URLs" in capsys.readouterr().err
+
+
+def test_a_first_run_that_finds_no_photos_leaves_no_folder(album, bucket, capsys):
+    arguments = asked(album)[:-1]
+    assert main([*arguments, f"{bucket.url}/nowhere"]) == 1
+    assert "there is nothing at " in capsys.readouterr().err
+    assert not album.out.exists()
+    album.out.mkdir()
+    assert main([*arguments, f"{bucket.url}/nowhere"]) == 1
+    assert (album.out / "log.jsonl").exists()
 
 
 def fatal(album, kind: str) -> list[str]:
@@ -357,21 +438,41 @@ def test_a_dry_run_knows_what_is_done(album, monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("encoded", "rate", "time"),
+    ("encoded", "seconds", "rate"),
     [
-        (0, 0.0, "1 s at most (30 photos/s)"),
-        (20, 0.4, "1 s at most (30 photos/s)"),  # a trial of a few photos is mostly start-up
-        (20_000, 12.3, "1 s at most (12 photos/s)"),
+        (0, 1.0, "12 large photos/s on two cores, 20 small"),
+        (20, 12.0, "12 large photos/s on two cores, 20 small"),  # of a few it is mostly start-up
+        (20_000, 1010.0, "20 photos/s as before"),
     ],
 )
 def test_a_dry_run_expects_the_rate_of_the_last_run_where_that_says_something(
-    album, capsys, encoded, rate, time
+    album, capsys, encoded, seconds, rate
 ):
     album.out.mkdir()
-    note = {"encoded": encoded, "photos_per_second": rate}
+    note = {"encoded": encoded, "seconds": seconds}
     (album.out / "last_run.json").write_text(json.dumps(note))
     main(asked(album, "--dry-run"))
+    time = f"about 10 s (10 s to start, then {rate})"
     assert told(capsys.readouterr().out)["time to expect"] == time
+
+
+def test_a_dry_run_finds_the_rate_in_the_log_where_the_last_run_had_nothing_to_do(album, capsys):
+    album.out.mkdir()
+    ended = {"event": "run ended", "seconds": 1010.0}
+    lines = [ended | {"encoded": each} for each in (100_000, 40_000, 20)]
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (album.out / "log.jsonl").write_text(f'{text}{{"event": "run ended", "enc')
+    main(asked(album, "--dry-run"))
+    assert "then 40 photos/s as before" in capsys.readouterr().out
+    (album.out / "log.jsonl").rename(album.out / "log.jsonl.1")
+    main(asked(album, "--dry-run"))
+    assert "then 40 photos/s as before" in capsys.readouterr().out
+
+
+def test_a_dry_run_of_what_is_done_expects_no_time(album, capsys):
+    run(album.config())
+    main(asked(album, "--dry-run"))
+    assert told(capsys.readouterr().out)["time to expect"] == "none"
 
 
 def test_a_dry_run_refuses_what_a_run_would(album, capsys):
@@ -406,7 +507,7 @@ def test_folders_that_cannot_be_listed_are_named(album, monkeypatch, capsys):
     monkeypatch.setattr(os, "scandir", scandir)
     assert main(asked(album)) == 3
     said = capsys.readouterr()
-    assert said.err == "cannot list the folder 2019: Permission denied\n"
+    assert said.err.startswith("cannot list the folder 2019: Permission denied\nfailed: bad.jpg: ")
     main(asked(album, "--dry-run"))
     assert told(capsys.readouterr().out)["cannot list"] == "2019: Permission denied"
 

@@ -47,7 +47,7 @@ ASKED: dict[str, tuple[list[str], int]] = {
     "ranges": (["--captioner", "{captioner}", "{root}"], 1),  # its encoder is no file
     "corpus": ([*CORPUS[:4], *LISTS, "--descriptions", "{home}/descriptions.txt"], 0),
     "attention": ([*ARCHIVE, "--out", "{home}/attention.png", "{root}/00.png"], 0),
-    "page": (["{out}"], 0),
+    "page": (OUT, 0),
     "import-features": ([*CORPUS[2:], "{home}/theirs.pkl"], 0),
 }
 APART = {"import-checkpoint", "structure"}  # they are given no photos

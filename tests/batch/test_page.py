@@ -195,7 +195,7 @@ def test_no_page_is_written_among_the_photos(photos):
 
 
 def test_a_folder_of_no_run_is_told(out, capsys):
-    assert main(["page", str(out)]) == 1
+    assert main(["page", "--out", str(out)]) == 1
     assert "holds no captions.parquet" in capsys.readouterr().err
 
 
@@ -205,7 +205,7 @@ def test_the_command_makes_the_page_of_a_run(archive, fake_encoder, capsys):
     options += ["--captioner", archive.captioner]
     assert main(["caption", *options, str(archive.root)]) == 0
     capsys.readouterr()
-    assert main(["page", "--limit", "1", str(archive.out)]) == 0
+    assert main(["page", "--limit", "1", "--out", str(archive.out)]) == 0
     path = capsys.readouterr().out.strip()
     assert path == str(archive.out / "captions.html")
     read = Reader((archive.out / "captions.html").read_text(encoding="utf-8"))

@@ -47,7 +47,7 @@ class Machine:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.home)
             place = str(out or self.out)
-            return main([command, place if command == "page" else f"--out={place}", *arguments])
+            return main([command, f"--out={place}", *arguments])
 
     def caption(self, *arguments):
         places = [f"--features={self.features}", f"--captioner={self.captioner}"]

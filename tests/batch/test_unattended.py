@@ -182,6 +182,59 @@ def test_it_tells_what_people_decided_and_what_waits_to_be_merged(album, capsys)
     assert edited in told(album, capsys)
 
 
+def edit_csv(album, before: str, after: str) -> None:
+    """Write into the spreadsheet of the results, as a person does."""
+    path = album.out / "captions.csv"
+    path.write_bytes(path.read_bytes().replace(before.encode(), after.encode()))
+
+
+def test_what_is_merged_is_not_asked_for_again_and_may_be_deleted(album, capsys):
+    run(album.config())
+    edit_csv(album, album.captions["b.png"], "my dear")
+    main(["merge-review", "--out", str(album.out), str(album.out / "captions.csv")])
+    said = capsys.readouterr().out
+    assert (
+        "kept as captions.edited-1.csv\nall of captions.edited-1.csv is taken in: it can be" in said
+    )
+    assert (album.out / "captions.edited-1.csv").exists()
+    assert "to merge" not in told(album, capsys)
+    Sheet(album).write("b.png", caption="my own dear").bring_back()
+    assert "to merge" not in told(album, capsys)
+
+
+def test_what_is_kept_unmerged_is_asked_for_until_it_is_taken_in(album, capsys):
+    run(album.config())
+    edit_csv(album, album.captions["b.png"], "my dear")
+    album.draw("d.png", seed=9)
+    run(album.config())
+    kept = album.out / "captions.edited-1.csv"
+    asks = f"  to merge  make merge-review FROM={kept}, then delete it\n"
+    assert asks in told(album, capsys)
+    Sheet(album).write("c.png", caption="another file").bring_back()
+    assert asks in told(album, capsys)
+    main(["merge-review", "--out", str(album.out), "--dry-run", str(kept)])
+    assert "can be deleted" not in capsys.readouterr().out
+    assert asks in told(album, capsys)
+    for _ in range(2):
+        main(["merge-review", "--out", str(album.out), str(kept)])
+        assert f"all of {kept.name} is taken in: it can be deleted\n" in capsys.readouterr().out
+        assert "to merge" not in told(album, capsys)
+    kept.write_bytes(kept.read_bytes() + b"spoilt\n")
+    assert asks in told(album, capsys)
+
+
+def test_it_finds_the_results_of_a_list_of_urls_by_the_list(archive, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.txt").write_text("ftp://x/a.jpg\n")
+    places = ["--features", str(archive.features), "--captioner", archive.captioner]
+    main(["caption", "--urls", "list.txt", *places])
+    capsys.readouterr()
+    assert main(["status", "--urls", "list.txt"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("results     outputs/list\n")
+    assert "photos      list.txt\n" in said
+
+
 def test_it_tells_of_a_night_that_was_too_short(album, capsys, monkeypatch):
     monkeypatch.setattr(batch.caption, "SHARD_PHOTOS", 2)
     monkeypatch.setattr(batch.encode, "CHUNK", 2)

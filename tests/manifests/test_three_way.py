@@ -205,7 +205,9 @@ def test_without_a_base_what_a_person_has_said_before_is_no_edit():
 def test_statuses_are_read_as_people_type_them():
     assert read_status(" Approved ") is APPROVED
     assert read_status("") is None
-    with pytest.raises(ValueError, match="'done' is unknown; give unreviewed, approved, edited, rejected"):
+    with pytest.raises(
+        ValueError, match="'done' is unknown; give unreviewed, approved, edited, rejected"
+    ):
         read_status("done")
 
 
