@@ -22,7 +22,7 @@ def merge_review(out: str, file: str, *, dry_run: bool = False) -> MergeReport:
     LockedError.
     """
     # Beforehand: who types into the file meanwhile has another one than was noted.
-    digest = sha256_file(Path(file)) if os.path.isfile(file) else ""
+    digest = sha256_file(Path(file)) if Path(file).is_file() else ""
     corrections = read_corrections(Path(file))
     with reopened(out) as (results, records):
         merging = Merging(results, records, Path(file))
