@@ -41,6 +41,22 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
+def made_ahead(make: Callable[[], Iterator[Any]], signature: Any, items: int) -> Iterator[Any]:
+    """Iterate over what a generator makes, so many items ahead, by a thread of tf.data.
+
+    signature: a TensorSpec, or a tuple of them, of an item; items come as numpy arrays. Nothing is
+    tuned: the thread that does so looks after 10 ms, 20 ms and so on, up to a minute, whether it is
+    still needed, and whoever lets go of the iterator waits for it.
+    """
+    import tensorflow as tf
+
+    untuned = tf.data.Options()
+    untuned.autotune.enabled = False
+    dataset = tf.data.Dataset.from_generator(make, output_signature=signature).prefetch(items)
+    iterator: Iterator[Any] = dataset.with_options(untuned).as_numpy_iterator()
+    return iterator
+
+
 def load_and_encode(
     photos: Iterable[Photo], cached: Container[str], encode: Encode
 ) -> Iterator[tuple[list[LoadedPhoto], dict[str, np.ndarray]]]:
@@ -74,8 +90,7 @@ def load_and_encode(
         tf.TensorSpec((None,), tf.string),
         tf.TensorSpec((None, None, None, 3), tf.uint8),
     )
-    dataset = tf.data.Dataset.from_generator(chunks, output_signature=signature).prefetch(AHEAD)
-    iterator = dataset.as_numpy_iterator()
+    iterator = made_ahead(chunks, signature, AHEAD)
     _unended.append(iterator)
     for found in _when_ready(iterator, ready):
         if found is None:

@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from batch.damage import PhotoError
-from batch.encode import THREADS, batched
+from batch.encode import THREADS, batched, made_ahead
 from batch.errors import ArchiveError
 from batch.features import SHAPE, SHARD_PHOTOS, FeatureCache
 from batch.photos import open_upright, read_bytes
@@ -163,8 +163,7 @@ def feed(
 
     first = _batch(photos, look, recipe, phase, steps.start)
     signature = tf.nest.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), first)
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    yield from dataset.prefetch(AHEAD).as_numpy_iterator()
+    yield from made_ahead(batches, signature, AHEAD)
 
 
 def _batch(
