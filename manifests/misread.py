@@ -6,6 +6,7 @@ it of the file; without one, a text that is known is recognised in what became o
 """
 
 import codecs
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,9 @@ _CP1252: Final = {
 }
 # LibreOffice has a letter for each byte that means nothing in Windows-1252.
 _AS_LATIN_1: Final = _CP1252 | {0xF100 + byte: byte for byte in range(0x80, 0xA0)}
-_BEYOND_TWO_BYTES: Final = "\u0800"  # from here on UTF-8 has three or four
+# UTF-8 has three bytes or four for these. `café` and a dash behind a hard space are a lone one
+# behind a Latin letter, `là` and a dash one of Samaritan.
+_WIDE: Final = re.compile(r"(?<![A-Za-z])[^\x00-\u083f]|[^\x00-\u083f\w]")
 
 
 def check_mark(path: Path, cells: Sequence[str]) -> None:
@@ -60,9 +63,9 @@ def meant_by(text: str) -> Iterator[str]:
 def is_wide(text: str) -> bool:
     """Tell whether a text has letters that hardly anything but UTF-8 gives when it is misread.
 
-    Two letters of a Western text may be one of UTF-8's by chance; three or more are not.
+    Two letters of a Western text may be one of UTF-8's by chance; three or more hardly are.
     """
-    return any(letter >= _BEYOND_TWO_BYTES for letter in text)
+    return bool(_WIDE.search(text))
 
 
 def is_korean_reading(text: str, known: str) -> bool:

@@ -83,11 +83,13 @@ def test_a_name_that_is_broken_on_the_disk_is_no_broken_file(album):
     name = "바다.png".encode().decode("latin-1")
     album.draw(name, seed=50)
     run(album.config())
-    curly = "\u201ca dog\u2019s café\u201d"
-    sheet = Sheet(album).write(name, caption="my words").write("a.png", caption=curly)
+    sheet = Sheet(album).write(name, caption="my words")
+    typed = {"a.png": "\u201ca dog\u2019s café\u201d", "c.png": "un café\u00a0\u2013 la rue"}
+    for path, words in typed.items():
+        sheet.write(path, caption=words)
     sheet.bring_back()
-    assert album.records[name].review.caption == "my words"
-    assert album.records["a.png"].review.caption == curly
+    said = {path: record.review.caption for path, record in album.records.items()}
+    assert said == said | typed | {name: "my words"}
 
 
 def test_words_that_came_broken_may_be_edited(album, stub_captioner):
@@ -96,3 +98,13 @@ def test_words_that_came_broken_may_be_edited(album, stub_captioner):
     words = "a cat in a dogâ€™s bed"
     Sheet(album).write("a.png", caption=words).bring_back()
     assert album.records["a.png"].review.caption == words
+
+
+def test_a_sheet_of_before_may_hold_what_the_machine_said_in_broken_letters(album, stub_captioner):
+    stub_captioner.accent = " in a dogâ€™s bed"
+    run(album.config(overwrite=True))
+    old = Sheet(album).write("a.png", caption="my words")
+    stub_captioner.accent = " asleep"
+    run(album.config(overwrite=True))
+    old.bring_back()
+    assert album.records["a.png"].review.caption == "my words"

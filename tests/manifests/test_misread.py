@@ -38,6 +38,20 @@ def test_two_letters_may_be_whole_and_three_are_not():
     assert any(map(is_wide, meant_by("donâ\u20ac\u2122t")))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "un caf\u00e9\u00a0\u2013 la rue",
+        "de Zo\u00e9\u00a0\u00a9 2019",
+        "Nestl\u00e9\u00ae\u2122",
+        "l\u00e0\u00a0\u2013 bas",
+    ],
+)
+def test_an_accent_at_the_end_of_a_word_and_signs_behind_it_are_whole(text):
+    assert any(meant_by(text))
+    assert not any(map(is_wide, meant_by(text)))
+
+
 @pytest.mark.parametrize("known", KOREAN)
 @pytest.mark.parametrize("errors", ["replace", "ignore"])
 def test_korean_is_known_again_from_korean_windows_reading(known, errors):
