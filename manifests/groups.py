@@ -172,7 +172,7 @@ def rename_apart(folder: Path, new_ids: NewIds) -> None:
 
 
 def _renamed(group: Group, new_ids: NewIds) -> Group:
-    return tuple(new for each in group for new in new_ids.get(each, (each,)))
+    return tuple(dict.fromkeys(new for each in group for new in new_ids.get(each, (each,))))
 
 
 def _torn(group: Group, new_ids: NewIds) -> Iterable[Group]:

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import ManifestError
-from manifests.groups import Groups, add_apart, read_apart, read_groups, write_groups
+from manifests.groups import (
+    Groups,
+    add_apart,
+    read_apart,
+    read_groups,
+    rename_groups,
+    write_groups,
+)
 from tests.manifests.examples import names, with_files
 
 TWO = Groups([("a", "b", "c"), ("d", "e")], 7, "f00d")
@@ -107,3 +114,10 @@ def test_files_of_a_newer_version_are_left_alone(tmp_path):
     (tmp_path / "apart.json").write_text(json.dumps({"version": 2, "apart": {}}))
     with pytest.raises(ManifestError, match="newer version"):
         add_apart(tmp_path, [("a", "b")])
+
+
+def test_groups_that_follow_a_copy_twice_hold_each_photo_once(tmp_path):
+    write_groups(tmp_path, Groups([("a", "b")]))
+    for _ in range(2):  # a run was killed behind the first
+        rename_groups(tmp_path, {"a": ["n", "a"]})
+        assert read_groups(tmp_path).members == [("n", "a", "b")]
