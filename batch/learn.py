@@ -75,9 +75,8 @@ def learn(
     config = CaptionerConfig.read(captioner)
     cache = open_cache(features, encoder_fingerprint(captioner), config.architecture)
     reviews = Journal(out).read()
-    learnt = followed(
-        read_learnt(captioner), {old: reviews.identity(old) for old in reviews.renamed}
-    )
+    renamed = {old: reviews.names(old) for old in reviews.renamed}
+    learnt = followed(read_learnt(captioner), renamed)
     lessons = read_lessons(found.records, config.language, groups or {})
     cached = [lesson for lesson in lessons if lesson.photo_id in cache]
     parts = split(cached, learnt)

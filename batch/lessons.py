@@ -158,12 +158,13 @@ def read_learnt(captioner: str) -> frozenset[str]:
         ) from error
 
 
-def followed(learnt: frozenset[str], renamed: Mapping[str, str]) -> frozenset[str]:
+def followed(learnt: frozenset[str], renamed: Mapping[str, Collection[str]]) -> frozenset[str]:
     """Add what photos that were learnt from go by since captions were written into them.
 
-    renamed: their identities by now, by those that they had.
+    renamed: identities that they and their copies have had since, by those that they had.
     """
-    return learnt | {_short(new) for old, new in renamed.items() if _short(old) in learnt}
+    known = [new for old, new in renamed.items() if _short(old) in learnt]
+    return learnt | {_short(each) for new in known for each in new}
 
 
 def learnt_after(before: Collection[str], parts: Split) -> dict[str, list[str]]:

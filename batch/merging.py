@@ -16,7 +16,7 @@ from manifests.attach import place_of
 from manifests.formers import read_formers
 from manifests.groups import Groups
 from manifests.journal import Entry, Offered, Place, Said, now
-from manifests.leaders import find_leaders
+from manifests.leaders import find_leaders, is_told_apart
 from manifests.matching import Match, Rows
 from manifests.record import Record, said_of
 from manifests.review import Correction, Offer, Review, ReviewStatus, digest
@@ -38,7 +38,8 @@ class Merging:
         self.reviews = self.results.journal.read()
         self.formers = read_formers(self.results.manifest.parent)
         for photo_id in [*self.formers]:  # what was said before this program wrote into a photo
-            self.formers[self.reviews.identity(photo_id)] |= self.formers[photo_id]
+            for name in self.reviews.names(photo_id):
+                self.formers[name] |= self.formers[photo_id]
         self.rows = Rows(self.records)
         self.letters = Letters(self.file, self.rows, self.reviews, self.formers)
         self.languages = _languages(self.records)
@@ -57,10 +58,7 @@ class Merging:
 
     def _is_taken(self, correction: Correction) -> bool:
         """Take one row; tell whether it says something, or is of a photo of this archive."""
-        photo_id = self._identity(correction)
-        match = self.rows.match({**correction.cells, "photo_id": photo_id})
-        if match.changed and photo_id not in self.known:
-            match = Match(problem="another photo than the one at this path")
+        photo_id, match = self._find(correction)
         self.letters.check(correction, match.record)
         if match.record is None:
             if _is_untouched(correction):
@@ -74,11 +72,22 @@ class Merging:
             self._take_one(correction, place, match.record, language, ending)
         return True
 
-    def _identity(self, correction: Correction) -> str:
-        """Give what a row's photo goes by now; a copy that was not written into as it did."""
+    def _find(self, correction: Correction) -> tuple[str, Match]:
+        """Find what a row's photo goes by now, and its row here.
+
+        Copies may have other words in them by now, or none: then the one at the path is meant.
+        """
         photo_id = correction.cells.get("photo_id", "").strip().lower()
-        stays = self.rows.has(photo_id, correction.cells.get("path", ""))
-        return photo_id if stays else self.reviews.identity(photo_id)
+        names, path = self.reviews.names(photo_id), correction.cells.get("path", "")
+        here = [name for name in names if self.rows.has(name, path)]
+        known = here[:1] or [name for name in names if self.rows.knows(name)]
+        if len(known) > 1:
+            return photo_id, Match(problem="copies of this photo, none of them at this path")
+        photo_id = (known or names)[-1]
+        match = self.rows.match({**correction.cells, "photo_id": photo_id})
+        if match.changed and photo_id not in self.known:
+            match = Match(problem="another photo than the one at this path")
+        return photo_id, match
 
     def _spoken(self, correction: Correction, record: Record) -> Iterator[tuple[str, str]]:
         """Give the languages that a row of the file speaks, and what their columns end in.
@@ -181,16 +190,19 @@ class Merging:
             leader = leaders.get(record.raw_path)
             if leader is not None and leader is not record:
                 followers[place_of(leader)].append(record)
-        for (place, _), (record, review) in list(self.mine.items()):
+        mine = list(self.mine.items())
+        spoken = {(record.raw_path, review.language) for _, (record, review) in mine}
+        for (place, _), (record, review) in mine:
             for like in followers[place]:
-                self._fill(like, replace(review, like=record.path))
+                if (like.raw_path, review.language) not in spoken:
+                    self._fill(like, replace(review, like=record.path))
 
     def _fill(self, record: Record, review: Review) -> None:
         place, leader = place_of(record), review.like
         own = self.reviews.decided[place].get(review.language)
         undecided = own is None or own.status is ReviewStatus.UNREVIEWED
         followed = own is not None and own.like == review.like
-        if (place, review.language) in self.mine or not (undecided or followed):
+        if not followed and not (undecided and not is_told_apart(record, review.language)):
             return
         if not review.stands:  # what is wrong of one photo may be right of the next
             if not followed:

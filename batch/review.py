@@ -18,7 +18,7 @@ from batch.sample import doubt_first
 from manifests.durable import write_json
 from manifests.groups import read_groups
 from manifests.journal import FOLDER
-from manifests.leaders import find_leaders
+from manifests.leaders import find_leaders, is_told_apart
 from manifests.record import Record
 from manifests.review import ReviewStatus, SheetRow, suggested
 from manifests.spreadsheet import write_workbooks
@@ -99,6 +99,9 @@ def _row(record: Record, language: str, leader: Record | None) -> SheetRow:
     review, offers = record.review_in(language), record.offers_in(language)
     machine = record.said_in(language) or ""
     own = language == record.language
+    undecided = review is None or review.status is ReviewStatus.UNREVIEWED
+    if leader is not record and undecided and is_told_apart(record, language):
+        leader = None
     said = next((each for each in record.languages if each.language == language), None)
     return SheetRow(
         path=record.path,

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from manifests.journal import Moved, Place, Reviews, Said
 from manifests.record import FINAL, Record
-from manifests.review import Offer, Review, ReviewStatus
+from manifests.review import COPY_OF, Offer, Review, ReviewStatus
 
 
 def place_of(record: Record) -> Place:
@@ -78,7 +78,7 @@ def _attached(record: Record, reviews: Reviews, standing: _Standing) -> Record:
 def _why(place: Place, record: Record) -> str:
     if place.photo_id != record.photo_id:
         return "said of this file before it changed"
-    return f"copy of {place.raw_path.decode('utf-8', 'backslashreplace')}"
+    return f"{COPY_OF}{place.raw_path.decode('utf-8', 'backslashreplace')}"
 
 
 def _decided(review: Review | None) -> bool:

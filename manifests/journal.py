@@ -93,7 +93,7 @@ class Reviews:
     sources: dict[Place, dict[str, str]] = field(default_factory=_by_place)  # files
     history: dict[Place, list[Review]] = field(default_factory=lambda: defaultdict(list))
     heard: dict[Place, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
-    renamed: dict[str, str] = field(default_factory=dict)  # identities of photos written into
+    renamed: dict[str, list[str]] = field(default_factory=dict)  # identities of photos written into
 
     def take(self, entry: Entry, source: str) -> None:
         """Add what a deed says."""
@@ -123,15 +123,15 @@ class Reviews:
             case Moved(place, to):
                 self.heard[to] |= self.heard[place]
                 if place.photo_id and place.raw_path == to.raw_path:
-                    self.renamed[place.photo_id] = to.photo_id
+                    names = self.renamed.setdefault(place.photo_id, [])
+                    names += [to.photo_id] if to.photo_id not in names else []
 
-    def identity(self, photo_id: str) -> str:
-        """Give what a photo goes by now, though this program may have written into it since."""
-        seen: set[str] = set()
-        while photo_id in self.renamed and photo_id not in seen:
-            seen.add(photo_id)
-            photo_id = self.renamed[photo_id]
-        return photo_id
+    def names(self, photo_id: str) -> list[str]:
+        """Give what a photo and its copies go by since this program wrote into them, this first."""
+        found = [photo_id]
+        for each in found:
+            found += [new for new in self.renamed.get(each, ()) if new not in found]
+        return found
 
     def has_heard(self, place: Place, review: Review) -> bool:
         """Tell whether the journal holds a review, undone or not."""

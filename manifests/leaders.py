@@ -7,6 +7,11 @@ from manifests.groups import Groups
 from manifests.record import Record, Status
 
 
+def is_told_apart(record: Record, language: str) -> bool:
+    """Tell whether a person's words wait at a row itself, so that another one's do not fill it."""
+    return not all(each.is_of_copy for each in record.offers_in(language))
+
+
 def find_leaders(records: Sequence[Record], groups: Groups) -> dict[bytes, Record]:
     """Give the row that stands for each photo's row, by raw path; none for a photo like no other.
 

@@ -60,6 +60,10 @@ class Rows:
         known = photo_id or path
         return Match(problem="no photo of this archive" if known else "neither photo_id nor path")
 
+    def knows(self, photo_id: str) -> bool:
+        """Tell whether a row has an identity."""
+        return photo_id in self._by_id
+
     def has(self, photo_id: str, path: str) -> bool:
         """Tell whether one row has both, an identity and a path."""
         return any(record.photo_id == photo_id for record in self._at(path))

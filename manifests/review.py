@@ -38,6 +38,9 @@ class Review:
         return self.status in (ReviewStatus.APPROVED, ReviewStatus.EDITED)
 
 
+COPY_OF: Final = "copy of "
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """Words for a photo that a person has not accepted for it, and where they come from."""
@@ -48,6 +51,11 @@ class Offer:
 
     def __str__(self) -> str:
         return f"{self.caption} ({self.why})"
+
+    @property
+    def is_of_copy(self) -> bool:
+        """Whether they are a copy's; else a person has said them of this very file."""
+        return self.why.startswith(COPY_OF)
 
 
 def suggested(review: Review | None, offers: Iterable[Offer]) -> str:

@@ -146,6 +146,22 @@ def test_words_for_a_copy_that_was_left_alone_do_not_land_on_the_one_written_int
     assert (said["b.png"], said["z.png"]) == ("words of b", "words of z")
 
 
+def test_words_for_one_of_two_copies_that_other_words_were_written_into_land_on_it(album):
+    shutil.copy(album.root / "b.png", album.root / "z.png")
+    run(album.config())
+    sheet = Sheet(album, "again.csv").write("b.png", caption="b").write("z.png", caption="z")
+    sheet.bring_back()
+    embedded(album)
+    assert album.records["b.png"].photo_id != album.records["z.png"].photo_id
+    sheet.write("b.png", caption="words of b").bring_back()
+    said = {path: record.review.caption for path, record in album.records.items()}
+    assert (said["b.png"], said["z.png"]) == ("words of b", "z")
+    (album.root / "b.png").rename(album.root / "c.png")
+    run(album.config())
+    report = sheet.write("b.png", caption="more of b").bring_back()
+    assert [(line.what, line.after) for line in report.lines] == [("not matched", "more of b")]
+
+
 @pytest.mark.fault
 def test_damaged_groups_do_not_stop_what_follows(album):
     (album.out / "reviews/groups.parquet").write_bytes(b"PAR1")

@@ -159,5 +159,5 @@ def test_what_was_learnt_from_is_read_back_and_a_damaged_file_is_named(tmp_path)
 
 def test_what_was_learnt_from_is_known_under_the_identity_that_embedding_gave_it():
     learnt = frozenset({identity(1)[:16], identity(2)[:16]})
-    renamed = {identity(1): identity(10), identity(3): identity(30)}
-    assert followed(learnt, renamed) == learnt | {identity(10)[:16]}
+    renamed = {identity(1): [identity(10), identity(11)], identity(3): [identity(30)]}
+    assert followed(learnt, renamed) == learnt | {identity(10)[:16], identity(11)[:16]}

@@ -221,6 +221,32 @@ def test_copies_are_no_group_to_take_apart(album):
     assert album.records["z copy.png"].review.caption == "my words"
 
 
+def near(album, *paths):
+    """Let photos be near-duplicates of the first of them."""
+    (album.out / "reviews").mkdir(exist_ok=True)
+    group = tuple(album.records[path].photo_id for path in paths)
+    write_groups(album.out / "reviews", Groups([group]))
+
+
+def test_a_file_that_was_described_before_it_changed_follows_no_other(album):
+    Sheet(album).write("c.png", caption="of c").bring_back()
+    album.draw("c.png", seed=77)
+    run(album.config())
+    near(album, "a.png", "c.png")
+    assert "c.png" in [row.path for row in leading(sheet_rows(open_captioned(str(album.out))))]
+    assert not Sheet(album).write("a.png", caption="of a").bring_back().of("filled in")
+    assert [offer.caption for offer in album.records["c.png"].offers] == ["of c"]
+
+
+def test_words_on_a_photo_that_has_changed_are_not_hidden_by_those_on_its_leader(album):
+    sheet = Sheet(album).write("a.png", caption="of a").write("c.png", caption="of c")
+    album.draw("c.png", seed=77)
+    run(album.config())
+    near(album, "a.png", "c.png")
+    assert not sheet.bring_back().of("filled in")
+    assert [offer.caption for offer in album.records["c.png"].offers] == ["of c"]
+
+
 def test_what_is_like_a_rejected_photo_has_its_own_row_again(album):
     first, second = (album.records[name].photo_id for name in ("a.png", "b/a.png"))
     (album.out / "reviews").mkdir(exist_ok=True)
