@@ -161,7 +161,7 @@ def _reviews(rows: Iterable[Record]) -> Iterator[str]:
     said = ", ".join(
         f"{counts[each]:,} {each}" for each in (*ReviewStatus, "filled in") if counts[each]
     )
-    offers = sum(bool(row.offers) for row in every)
+    offers = sum(bool(row.offers) for row in every if row.status is not Status.MISSING)
     if said:
         waits = f"; {counted(offers, 'has', 'have')} a suggestion to decide on" if offers else ""
         yield _line("reviews", f"{said}{waits}")
