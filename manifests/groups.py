@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, product
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 
@@ -175,12 +175,15 @@ def _renamed(group: Group, new_ids: NewIds) -> Group:
     return tuple(dict.fromkeys(new for each in group for new in new_ids.get(each, (each,))))
 
 
-def _torn(group: Group, new_ids: NewIds) -> Iterable[Group]:
+def _torn(group: Group, new_ids: NewIds) -> Iterator[Group]:
     """Give groups that keep apart what a group kept apart, and not the copies of one photo."""
     named = [new_ids.get(each, (each,)) for each in group]
-    if all(len(names) == 1 for names in named):
-        return [tuple(name for name, *_ in named)]
-    return (pair for two in combinations(named, 2) for pair in product(*two))
+    first = [name for name, *_ in named]
+    more = [(at, name) for at, (_, *names) in enumerate(named) for name in names]
+    yield tuple(first)
+    for at, name in more:
+        yield (*first[:at], name, *first[at + 1 :])
+    yield from ((one, two) for (at, one), (by, two) in combinations(more, 2) if at != by)
 
 
 def _grouped(table: pa.Table, metadata: Mapping[bytes, bytes]) -> Groups:

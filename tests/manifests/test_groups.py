@@ -1,6 +1,7 @@
 """Groups of near-duplicates on the disk, and those that were taken apart."""
 
 import json
+from itertools import combinations
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from manifests.groups import (
     add_apart,
     read_apart,
     read_groups,
+    rename_apart,
     rename_groups,
     write_groups,
 )
@@ -121,3 +123,17 @@ def test_groups_that_follow_a_copy_twice_hold_each_photo_once(tmp_path):
     for _ in range(2):  # a run was killed behind the first
         rename_groups(tmp_path, {"a": ["n", "a"]})
         assert read_groups(tmp_path).members == [("n", "a", "b")]
+
+
+def test_each_copy_stays_apart_from_the_others_of_its_group_and_from_no_copy_of_itself(tmp_path):
+    add_apart(tmp_path, ["abcd"])
+    rename_apart(tmp_path, {"a": ["a", "A"], "b": ["B", "b"]})
+    apart = {two for group in read_apart(tmp_path) for two in combinations(sorted(group), 2)}
+    assert apart == {*combinations("ABabcd", 2)} - {("A", "a"), ("B", "b")}
+
+
+def test_a_large_group_of_which_one_has_a_copy_is_not_written_pair_by_pair(tmp_path):
+    photo_ids = [f"{number:064x}" for number in range(1000)]
+    add_apart(tmp_path, [photo_ids])
+    rename_apart(tmp_path, {photo_ids[0]: ["f" * 64, photo_ids[0]]})
+    assert len(read_apart(tmp_path)) == 2
