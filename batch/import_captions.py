@@ -7,7 +7,7 @@ never captioned gets rows for the photos that a source speaks of, and needs no T
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -136,7 +136,7 @@ def _match(found: Photos, said: Sequence[Said], source: Source, imported: Import
     matches = matcher.match(said)
     if os.path.isfile(source.path):
         left = [each for each, match in zip(said, matches, strict=True) if match.why]
-        _check_letters(Path(source.path), left, matcher)
+        _check_letters(Path(source.path), left, {each.photo for each in said}, matcher)
     for each, match in zip(said, matches, strict=True):
         imported.by[match.by] += len(each.captions)
         if match.why:
@@ -146,9 +146,13 @@ def _match(found: Photos, said: Sequence[Said], source: Source, imported: Import
     return wanted
 
 
-def _check_letters(path: Path, left: Sequence[Said], matcher: Matcher) -> None:
-    """Raise ManifestError where what found no photo is one's path in broken letters."""
-    meant = [replace(each, photo=path) for each in left for path in meant_by(each.photo)]
+def _check_letters(path: Path, left: Sequence[Said], named: Set[str], matcher: Matcher) -> None:
+    """Raise ManifestError where what found no photo is one's path in broken letters.
+
+    A path that is named as it should be as well was broken before, on somebody's disk.
+    """
+    read = [replace(each, photo=photo) for each in left for photo in meant_by(each.photo)]
+    meant = [each for each in read if each.photo not in named]
     for each, match in zip(meant, matcher.match(meant), strict=True):
         if match.photos:
             raise misread(path, f"{each.where} means {each.photo[:200]!r}")

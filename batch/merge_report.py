@@ -61,7 +61,7 @@ class MergeReport:
         parts += [f"{n:,} {what}" for what, n in sorted(self.outcomes.items())]
         parts.append(f"{self.unchanged:,} unchanged")
         if self.elsewhere:
-            parts.append(f"{self.elsewhere:,} unchanged, of photos that are not in this archive")
+            parts.append(f"{self.elsewhere:,} unchanged, of photos that were not found for certain")
         beside = Counter(line.what for line in self.of(FILLED_IN, NOT_FILLED_IN))
         more = [f"; {counted(n, 'photo')} {what}" for what, n in sorted(beside.items())]
         return f"{', '.join(parts)}{''.join(more)}: {self.file}"

@@ -432,3 +432,10 @@ def test_a_table_of_broken_letters_is_refused(album):
             take(album, path)
     path.write_text(table, encoding="utf-8")
     assert take(album, path).captioned == 2
+
+
+def test_a_name_that_was_broken_on_a_disk_of_theirs_refuses_nothing(album):
+    path = album.root.parent / "in.csv"
+    broken = "2019/바다.png".encode().decode("latin-1")
+    path.write_text(f"path,caption\n2019/바다.png,the sea\n{broken},a sea\n", encoding="utf-8")
+    assert take(album, path).captioned == 1

@@ -96,7 +96,7 @@ def test_what_needs_a_look_is_told_and_exits_3(album, ask):
     assert "review_status 'perhaps' is unknown; give" in err
     assert "no such.png: not matched (no photo of this archive): 'my words" in err
     assert "1 not matched, 1 problem" in out
-    assert "1 unchanged, of photos that are not in this archive" in out
+    assert "1 unchanged, of photos that were not found for certain" in out
 
 
 def test_a_dry_run_says_that_it_is_one(album, ask):
