@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
+# Goals take turns, under -j too: they write to the same results, and pip to the same environment.
+.NOTPARALLEL:
 
 # What each goal takes, from make's command line or the environment; the program reads it from there.
 RESULTS := DIR OUT
@@ -44,9 +46,10 @@ $(foreach goal,help demo korean storage openvino cluster test locks audit clean,
 GOALS := $(patsubst takes.%,%,$(filter takes.%,$(.VARIABLES)))
 NAMES := $(sort $(foreach goal,$(GOALS),$(takes.$(goal))))
 
-# All else on the command line is refused, but for what Python, TensorFlow, stores and so on read.
-OTHERS := PYTHON% PIP_% PRECISION ENCODER_BACKEND KERAS_% TF_% XLA_% CUDA_% NVIDIA_% OMP_% AWS_% GOOGLE_% \
-	AZURE_% FSSPEC_% DASK_% %_proxy %_PROXY JAVA_HOME COLUMNS TMPDIR TZ LC_% SHELL
+# All else on the command line is refused, but for what make, the system, Python, its tools, TensorFlow and stores read.
+OTHERS := PRECISION ENCODER_BACKEND SHELL MAKEFLAGS PATH HOME TMPDIR TZ LC_% LD_% XDG_% COLUMNS JAVA_HOME %_proxy \
+	%_PROXY SSL_% %_CA_BUNDLE PYTHON% PIP_% PYTEST_% HYPOTHESIS_% MYPY% RUFF_% KERAS_% TF_% XLA_% CUDA_% NVIDIA_% \
+	ONEDNN_% OMP_% OPENBLAS_% MALLOC_% OV_% MPL% AWS_% GOOGLE_% AZURE_% FSSPEC_% DASK_%
 given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 asked := $(foreach goal,$(MAKECMDGOALS),$(takes.$(goal)))
 # A make that calls this one hands on what it was given itself.

@@ -157,7 +157,9 @@ def test_what_a_goal_does_not_take_is_refused_before_anything_is_done(home, aske
 def test_what_is_in_the_environment_and_what_others_read_is_never_refused(home, tmp_path):
     (tmp_path / "a").mkdir()
     environment = {"LANG": "ko_KR.UTF-8", "LANGUAGE": "ko:en", "DRYRUN": "1", "BEAM": "3"}
-    for free in ("PYTHON=python3", "PRECISION=float32", "ENCODER_BACKEND=x", "TF_CPP_X=1"):
+    paths = [f"{name}={os.environ[name]}" for name in ("PATH", "HOME") if name in os.environ]
+    settings = ["PYTHON=python3", "PRECISION=float32", "ENCODER_BACKEND=tensorflow", "TF_CPP_X=1"]
+    for free in (*settings, *paths, "PYTEST_ADDOPTS=-x", "SSL_CERT_FILE=x", "MAKEFLAGS=-k"):
         found = make(home, "caption", f"DIR={tmp_path / 'a'}", "DRY_RUN=1", free, **environment)
         assert (found.returncode, found.stderr) == (0, "")
 
@@ -322,6 +324,19 @@ def test_what_is_installed_is_said_beforehand(home, stamp):
         assert re.search(r"setting up: \w[^,]*, .*once", said)
         assert done.startswith(".venv/")
     assert steps[-1].endswith(f"requirements-{stamp}.txt")
+
+
+def test_one_thing_is_installed_at_a_time_whatever_make_is_told(home, tmp_path):
+    for name in ("Makefile", "locks"):
+        (tmp_path / name).symlink_to(home / name)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / ".installed").touch()
+    pip = tmp_path / ".venv" / "bin" / "pip"
+    pip.write_text("#!/bin/sh\necho begins >> steps\nsleep 0.2\necho ends >> steps\n")
+    pip.chmod(0o755)
+    found = make(tmp_path, "korean", "storage", "cluster", MAKEFLAGS="-j4")
+    assert found.returncode == 0, found.stderr
+    assert (tmp_path / "steps").read_text().split() == ["begins", "ends"] * 4
 
 
 def test_a_training_needs_a_folder_too(home):
