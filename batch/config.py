@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from batch.device import OPENVINO, asked_backend
 from batch.errors import ArchiveError
 from batch.stores import absolute, check_driver, is_below, is_page, is_there, is_url, real
 from models.errors import MissingExtraError
@@ -80,7 +81,7 @@ class Config:
     def check(self, *, writes_out: bool = True) -> None:
         """Raise ArchiveError where results would land among the photos, or names mean nothing.
 
-        MissingExtraError where Dask is asked for and not installed.
+        MissingExtraError where Dask or OpenVINO are asked for and not installed.
         """
         for place in filter(is_url, (self.archive, self.features)):
             check_driver(place)
@@ -103,8 +104,11 @@ class Config:
             )
         for captioner in self.captioners:
             _check_captioner(captioner)
+        backend = asked_backend()
         if self.is_spread:
             self._check_cluster()
+        elif backend == "openvino" and find_spec("openvino") is None:
+            raise MissingExtraError(*OPENVINO)
 
     def _check_cluster(self) -> None:
         if self.scheduler is not None and not re.fullmatch(r"(tcp|tls)://\S+", self.scheduler):

@@ -5,6 +5,9 @@ from typing import Any
 
 from batch.errors import ArchiveError
 
+OPENVINO = ("ENCODER_BACKEND=openvino or PRECISION=int8", "OpenVINO", "make openvino")
+"""What asks for it, its name, and what installs it."""
+
 _PRECISIONS = ("float32", "bfloat16", "int8")
 _sharers = 1
 
@@ -42,6 +45,20 @@ def asked_precision() -> str:
     if asked and asked not in _PRECISIONS:
         raise ArchiveError(f"PRECISION={asked}: give one of {', '.join(_PRECISIONS)}")
     return asked
+
+
+def asked_backend() -> str:
+    """Say what is to compute the encoder, by ENCODER_BACKEND and PRECISION of the environment.
+
+    Gives `tensorflow` or `openvino`. Raises ArchiveError where they name nothing that there is.
+    """
+    in_bytes = asked_precision() == "int8"
+    backend = os.environ.get("ENCODER_BACKEND") or ("openvino" if in_bytes else "tensorflow")
+    if backend not in ("tensorflow", "openvino"):
+        raise ArchiveError(f"ENCODER_BACKEND={backend}: give tensorflow or openvino")
+    if in_bytes and backend == "tensorflow":
+        raise ArchiveError("PRECISION=int8 is OpenVINO's: leave ENCODER_BACKEND=tensorflow out")
+    return backend
 
 
 def has_bfloat16() -> bool:

@@ -5,13 +5,11 @@ Keras model. ENCODER_BACKEND=openvino in the environment lets OpenVINO compute i
 processor; with PRECISION=int8 it does, most of it in 8 bits.
 """
 
-import os
 from typing import Any, Protocol
 
 import numpy as np
 
-from batch.device import asked_precision, has_gpu
-from batch.errors import ArchiveError
+from batch.device import OPENVINO, asked_backend, asked_precision, has_gpu
 from models import captioner
 from models.captioner import CaptionerConfig
 from models.encoder import IMAGE_SIZE, read_encoder_weights
@@ -33,16 +31,11 @@ def load_encoder(folder: str, *, bfloat16: bool = False) -> Encoder:
     Raises CheckpointError where it is not whole; ArchiveError where ENCODER_BACKEND or PRECISION
     name nothing that there is, MissingExtraError where OpenVINO is to compute and not installed.
     """
-    in_bytes = asked_precision() == "int8"
-    backend = os.environ.get("ENCODER_BACKEND") or ("openvino" if in_bytes else "tensorflow")
-    if backend not in ("tensorflow", "openvino"):
-        raise ArchiveError(f"ENCODER_BACKEND={backend}: give tensorflow or openvino")
-    if in_bytes and backend == "tensorflow":
-        raise ArchiveError("PRECISION=int8 is OpenVINO's: leave ENCODER_BACKEND=tensorflow out")
+    backend = asked_backend()
     if backend == "tensorflow" and has_gpu():
         return captioner.load_encoder(folder, bfloat16=bfloat16)
     path = CaptionerConfig.read(folder).encoder_weights(folder)
-    largest = Ranges.read(path).largest if in_bytes else ()
+    largest = Ranges.read(path).largest if asked_precision() == "int8" else ()
     weights = Weights(read_encoder_weights(path), path)
     if backend == "tensorflow":
         return FrozenEncoder(weights, bfloat16=bfloat16)
@@ -53,8 +46,7 @@ def _openvino_encoder() -> Any:
     try:
         from batch.openvino_encoder import OpenVinoEncoder
     except ImportError as error:
-        what = "ENCODER_BACKEND=openvino or PRECISION=int8"
-        raise MissingExtraError(what, "OpenVINO", "make openvino") from error
+        raise MissingExtraError(*OPENVINO) from error
     return OpenVinoEncoder
 
 

@@ -302,6 +302,29 @@ def test_what_no_run_can_work_with_exits_1_with_one_plain_line(album, capsys, ki
     assert re.fullmatch(r"error: .+\n", said.err)
 
 
+@pytest.mark.parametrize("command", ["caption", "features", "cron"])
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"PRECISION": "int4"}, "PRECISION=int4: give one of float32, bfloat16, int8"),
+        ({"ENCODER_BACKEND": "abacus"}, "ENCODER_BACKEND=abacus: give tensorflow or openvino"),
+        ({"PRECISION": "int8", "ENCODER_BACKEND": "tensorflow"}, "int8 is OpenVINO's: leave "),
+        ({"PRECISION": "int8"}, "the package OpenVINO is not installed; run make openvino"),
+    ],
+)
+def test_what_cannot_encode_is_told_before_anything_is_done(
+    album, capsys, monkeypatch, command, settings, told
+):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert main(asked(album, command=command)) == 1
+    said = capsys.readouterr()
+    assert told in said.err
+    assert said.out == ""
+    assert not album.out.exists()
+
+
 def test_a_broken_captioner_exits_1_with_one_plain_line(archive, tmp_path, fake_encoder, capsys):
     archive.draw("a.png")
     archive.captioner = shutil.copytree(archive.captioner, tmp_path / "broken")
