@@ -1,6 +1,8 @@
 """One run at a time for a folder, and a run that died holds nothing."""
 
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from batch.errors import LockedError
-from batch.lock import locked
+from batch.lock import is_held, locked
 
 HOLDER = """
 import sys, time
@@ -56,3 +58,17 @@ def test_a_folder_is_free_again_after_a_run_however_it_ended(tmp_path):
 def test_other_folders_are_other_runs_and_new_folders_are_made(tmp_path):
     with locked(str(tmp_path / "a")), locked(str(tmp_path / "b" / "c")):
         assert (tmp_path / "b" / "c").is_dir()
+
+
+def test_a_lock_that_was_taken_away_while_it_was_waited_for_is_not_held(tmp_path, monkeypatch):
+    folder, flock = tmp_path / "new", fcntl.flock
+
+    def gone(file, how):
+        """Let a run that has found no photos take its new folder away."""
+        monkeypatch.setattr(fcntl, "flock", flock)
+        shutil.rmtree(folder)
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", gone)
+    with locked(str(folder)):
+        assert is_held(str(folder))
