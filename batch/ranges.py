@@ -42,7 +42,8 @@ def measure_ranges(folder: str, archive: str) -> str:
 
 
 def _some(photos: Sequence[Photo]) -> Sequence[Photo]:
-    return photos[:: max(1, len(photos) // PHOTOS)][:PHOTOS]
+    number = min(PHOTOS, len(photos))
+    return [photos[each * len(photos) // number] for each in range(number)]
 
 
 def _largest(photos: Sequence[Photo], weights: Weights) -> Iterator[np.ndarray]:

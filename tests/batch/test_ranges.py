@@ -1,5 +1,6 @@
 """`make ranges` measures photos of a folder, and passes over what is none."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,12 @@ def test_an_encoder_among_the_photos_is_not_written_to(archive, captioner, capsy
     save_encoder(captioner)
     assert main(["ranges", "--captioner", captioner, str(Path(captioner).parent)]) == 1
     assert "inside the photo folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [0, 1, 511, 700, 1023, 9999])
+def test_photos_are_taken_from_all_over_an_archive(number):
+    chosen = batch.ranges._some(range(number))
+    assert len(chosen) == min(number, 512)
+    edges = [-1, *chosen, number]
+    steps = [after - before for before, after in pairwise(edges)]
+    assert max(steps) <= number // 512 + 1
