@@ -16,6 +16,7 @@ import pytest
 
 from batch.__main__ import COMMANDS, named
 from batch.by_make import Parser, arguments_of
+from batch.config import SETTINGS
 from batch.scan import scan
 from manifests.manifest import read_records
 from manifests.sidecar import read_xmp
@@ -119,7 +120,7 @@ def test_each_setting_that_a_goal_takes_is_an_argument_of_its_command(home, goal
     assert len(words) <= len(names) + 1
     told = make(home, "help").stdout
     (line,) = re.findall(rf"^  make {goal} (.+)$", told, re.MULTILINE)
-    assert names_in(line) <= {*names}
+    assert names_in(line) <= {*names, *SETTINGS}
     refused = make(home, goal, "NO_SUCH_THING=1").stderr
     assert refused.count("\n") == 1
     assert names_in(refused) - {"NO_SUCH_THING"} == {*names}
