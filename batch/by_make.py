@@ -1,7 +1,8 @@
 """Commands as make gives them: settings by their names, from the environment.
 
 A setting is the option of its name in small letters (DRY_RUN is `--dry-run`), or else the place
-that is called so (DIR). What is empty was not given; a switch that says 0, no, false or off is off.
+that is called so (DIR). What is empty was not given; a switch that says 0, n, no, false or off is
+off.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from typing import NoReturn
 from batch.summary import USAGE
 from batch.text import printable
 
-_OFF = ("0", "no", "false", "off")
+_OFF = ("0", "n", "no", "false", "off")
 
 
 class Parser(argparse.ArgumentParser):

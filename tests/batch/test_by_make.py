@@ -41,7 +41,7 @@ def test_a_switch_is_on_whatever_it_says_but_no(parser, value):
     assert (found.dry_run, found.show, found.attention) == (True, 20, True)
 
 
-@pytest.mark.parametrize("value", ["0", "no", "false", "off", "No "])
+@pytest.mark.parametrize("value", ["0", "n", "no", "false", "off", "No "])
 def test_a_switch_that_says_no_is_off(parser, value):
     found = read(parser, DRY_RUN=value, SHOW=value, ATTENTION=value)
     assert (found.dry_run, found.show, found.attention) == (False, None, False)
