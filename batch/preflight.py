@@ -45,7 +45,8 @@ def _time(photos: int, rate: float | None) -> str:
     """Say how long it takes to caption photos, at the rate of runs before, if one is known."""
     if not photos:
         return f"{'none':>10}"
-    by = f"{rate:.0f} photos/s as before" if rate else "12 large photos/s on two cores, 20 small"
+    shown = f"{rate:.{0 if rate >= 10 else 1}f}" if rate else ""
+    by = f"{shown} photos/s as before" if rate else "12 large photos/s on two cores, 20 small"
     seconds = START + photos / (rate or PHOTOS_PER_SECOND)
     return f"about {duration(seconds)} ({START:.0f} s to start, then {by})"
 

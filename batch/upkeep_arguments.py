@@ -24,9 +24,10 @@ def add_cluster(parser: Any) -> None:
 
 def add_status(parser: Any) -> None:
     """For `status`."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("archive", metavar="DIR", nargs="?", help="the folder of photos")
+    source.add_argument("--urls", metavar="LIST", help="the list of URLs")
     add = parser.add_argument
-    add("archive", metavar="DIR", nargs="?", help="the folder of photos")
-    add("--urls", metavar="LIST", help="the list of URLs")
     add("--out", help=f"the folder of its results; {OUTPUTS}/<name of DIR or LIST> by default")
     add("--features", help="where the feature cache is kept; where the last run kept it by default")
 
