@@ -386,21 +386,18 @@ def test_a_held_folder_exits_75(album, capsys):
     assert said.out == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_run_with_130_and_says_how_to_go_on(album, monkeypatch, capfd, number):
-    # Shells start background jobs with SIGINT ignored, and so would this test be.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    keep = batch.results.Results.keep
-
-    def keep_and_signal(self, records):
-        keep(self, records)
-        os.kill(os.getpid(), number)
-
-    monkeypatch.setattr(batch.results.Results, "keep", keep_and_signal)
-    assert main(asked(album)) == 130
-    said = capfd.readouterr()
-    assert said.err == f"{STOPPING}interrupted; the same command goes on from here\n"
-    assert album.last_run["exit_code"] == 130
+def test_a_signal_ends_a_run_with_130_and_says_how_to_go_on(archive, number):
+    """In a process of its own: a signal that is heard late must not end that of the tests."""
+    archive.draw("a.png", "b.png")  # the only shard
+    process = slow_run(*asked(archive))
+    assert process.stdout.readline() == "encoding\n"
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said == f"{STOPPING}interrupted; the same command goes on from here\n"
+    assert archive.last_run["exit_code"] == 130
 
 
 @pytest.mark.slow
