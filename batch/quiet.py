@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from batch.device import cores, has_share
+from batch.memory import keep_memory
+
+SPARE = 256 << 20  # bytes of memory that are kept from search to search
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions too
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -18,6 +21,7 @@ def start_tensorflow() -> None:
 
     Where others like this process share the cores, it has as many threads as its share.
     """
+    keep_memory(SPARE)
     with quiet():
         import tensorflow as tf
 

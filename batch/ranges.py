@@ -25,8 +25,8 @@ def measure_ranges(folder: str, archive: str) -> str:
     """Write the ranges of the encoder that a captioner's folder names, beside its weights.
 
     archive: a folder of photos, of which some are taken from all over it. Returns a line that tells
-    what was done. Raises ArchiveError where too few can be read, CheckpointError where the encoder
-    is not whole.
+    what was done. Raises ArchiveError where too few can be read, or are all as blank as can be;
+    CheckpointError where the encoder is not whole.
     """
     fingerprint = encoder_fingerprint(folder)
     weights = CaptionerConfig.read(folder).encoder_weights(folder)
@@ -37,7 +37,14 @@ def measure_ranges(folder: str, archive: str) -> str:
     if len(largest) < FEWEST:
         raise ArchiveError(f"{archive}: {len(largest)} photos are too few; {FEWEST} are enough")
     most = np.quantile(largest, SHARE, axis=0)
-    write_json(path, Ranges(fingerprint, len(largest), most.tolist()).as_json())
+    ranges = Ranges(fingerprint, len(largest), most.tolist())
+    try:
+        ranges.check()
+    except ValueError as error:
+        raise ArchiveError(
+            f"{archive}: no ranges come of its photos ({error}); give others"
+        ) from error
+    write_json(path, ranges.as_json())
     return f"{path}: the ranges of {len(largest)} photos"
 
 

@@ -34,13 +34,7 @@ CRASHES = f"crashes what decodes it, it may be damaged: restore it from a backup
 NOT_STARTED = "photos cannot be loaded: a process for it did not start"
 LATER = "is there memory, and room for more processes? Then run again"
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# No threads for matrices. And memory is kept from photo to photo, up to 64 MiB: by default it is
-# given back after each, and got again page by page, which takes a third of a small photo's time.
-SETTINGS = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
-}
+SETTINGS = {"OPENBLAS_NUM_THREADS": "1"}  # no threads for matrices
 START = """
 import sys
 sys.path.insert(0, sys.argv[1])

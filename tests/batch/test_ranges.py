@@ -39,6 +39,14 @@ def test_too_few_photos_are_refused_and_nothing_is_written(archive, captioner, c
     assert not ranges_path(weights).exists()
 
 
+def test_ranges_that_would_be_refused_when_read_are_not_written(archive, captioner, capsys):
+    weights = save_encoder(captioner, scale=0)
+    archive.draw("a.png", "b.png", "c.png")
+    assert main(["ranges", "--captioner", captioner, str(archive.root)]) == 1
+    assert "no ranges come of its photos" in capsys.readouterr().err
+    assert not ranges_path(weights).exists()
+
+
 def test_an_encoder_among_the_photos_is_not_written_to(archive, captioner, capsys):
     save_encoder(captioner)
     assert main(["ranges", "--captioner", captioner, str(Path(captioner).parent)]) == 1
