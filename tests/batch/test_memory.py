@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-# How many pages it takes to fill blocks of 20 MB, one after the other, in a thread.
+# How many pages a thread asks for that fills three blocks of 25 MB at a time, again and again.
 _FILL = """
 import resource, sys, threading
 from batch.memory import keep_memory
@@ -14,7 +14,7 @@ if len(sys.argv) > 1:
     keep_memory(int(sys.argv[1]))
 def fill():
     for _ in range(20):
-        bytearray(20_000_000)
+        [bytearray(25_000_000) for _ in range(3)]
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 def run():
@@ -37,4 +37,4 @@ def pages(*spare: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="GNU's C library alone is told")
 def test_memory_is_kept_and_not_asked_for_again():
-    assert pages(str(64 << 20)) < 1_000 < pages()
+    assert pages(str(128 << 20)) < 1_000 < pages()
