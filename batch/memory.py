@@ -11,9 +11,9 @@ def keep_memory(spare: int) -> None:
     """Have GNU's C library keep what is freed, up to `spare` bytes; other libraries do as they do.
 
     By default it gives large blocks back to the system, and gets them again page by page, each of
-    which the system fills with zeros: a third of a small photo's time to load, and half of a
-    search's, which packs its matrices anew for each word. All threads are to share one pool, since
-    it gives back that of a thread whatever it is told. For processes that have no threads yet.
+    which the system fills with zeros: that is a third of the time that a small photo takes to load,
+    and of a search, which packs its matrices anew for each word. All threads are to share one pool,
+    since it gives back that of a thread whatever it is told. For processes without threads yet.
     """
     with suppress(AttributeError, OSError, TypeError):  # no such library
         mallopt = ctypes.CDLL(None).mallopt
