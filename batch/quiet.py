@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from batch.device import cores, has_share
-from batch.memory import keep_memory
-
-SPARE = 256 << 20  # bytes of memory that are kept from search to search
+from batch.memory import FOR_SEARCHES, keep_memory
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors reach us as exceptions too
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -19,9 +17,10 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 def start_tensorflow() -> None:
     """Import TensorFlow and let it look at the machine, which takes seconds; without a word.
 
+    From then on the process keeps memory that it has done with, for the next search.
     Where others like this process share the cores, it has as many threads as its share.
     """
-    keep_memory(SPARE)
+    keep_memory(FOR_SEARCHES)
     with quiet():
         import tensorflow as tf
 

@@ -25,8 +25,8 @@ def measure_ranges(folder: str, archive: str) -> str:
     """Write the ranges of the encoder that a captioner's folder names, beside its weights.
 
     archive: a folder of photos, of which some are taken from all over it. Returns a line that tells
-    what was done. Raises ArchiveError where too few can be read, or are all as blank as can be;
-    CheckpointError where the encoder is not whole.
+    what was done. Raises ArchiveError where too few can be read, or no ranges come of
+    them: of black ones none do. CheckpointError where the encoder is not whole.
     """
     fingerprint = encoder_fingerprint(folder)
     weights = CaptionerConfig.read(folder).encoder_weights(folder)
@@ -42,7 +42,7 @@ def measure_ranges(folder: str, archive: str) -> str:
         ranges.check()
     except ValueError as error:
         raise ArchiveError(
-            f"{archive}: no ranges come of its photos ({error}); give others"
+            f"{archive}: of these photos, or of this encoder, no ranges come ({error}): give others"
         ) from error
     write_json(path, ranges.as_json())
     return f"{path}: the ranges of {len(largest)} photos"

@@ -17,7 +17,7 @@ from typing import Any
 
 from batch import formats
 from batch.damage import PhotoError
-from batch.memory import keep_memory
+from batch.memory import FOR_PHOTOS, keep_memory
 from batch.photos import MAX_BYTES, LoadedPhoto, decoded, failed, identified
 from batch.scan import Photo
 
@@ -27,14 +27,13 @@ MOST_MEMORY = (512 << 20) + MAX_BYTES + 24 * formats.MAX_PIXELS
 # A picture of many pixels has a second more for each million: of JPEG 2000 a fast processor decodes
 # four million in a second, a slow one hardly more than one.
 MANY_PIXELS, SLOWEST = 5_000_000, 1_000_000
-SPARE = 64 << 20  # bytes of memory that are kept from photo to photo
 PATIENCE = 3  # seconds by the clock for one of the processor: others want the processor too
 
 
 def serve(descriptor: int) -> None:
     """Load the photos that are asked for, until whoever asks is gone."""
     _confine()
-    keep_memory(SPARE)
+    keep_memory(FOR_PHOTOS)
     parent = Connection(descriptor)
     with suppress(EOFError, ConnectionError):
         _say(parent, "ready", None)

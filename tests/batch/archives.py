@@ -116,7 +116,7 @@ def save_captioner(folder: Path, encoder: str = "imagenet") -> str:
     return str(folder)
 
 
-def save_encoder(folder: str, scale: float = 1.0) -> str:
+def save_encoder(folder: str) -> str:
     """Put an encoder of random weights, which keep numbers of one size, into a captioner's folder.
 
     Returns the path of the weights; the captioner is to name `encoder.weights.h5`.
@@ -129,7 +129,7 @@ def save_encoder(folder: str, scale: float = 1.0) -> str:
     random = np.random.default_rng(2)
     for weight in encoder.weights:
         width = np.prod(weight.shape[:-1]) if weight.name == "kernel" else 25
-        weight.assign(scale * random.normal(0, np.sqrt(2 / width), weight.shape))
+        weight.assign(random.normal(0, np.sqrt(2 / width), weight.shape))
     save_variables(encoder.weights, Path(folder, ENCODER_FILE), half=True)
     return f"{folder}/{ENCODER_FILE}"
 

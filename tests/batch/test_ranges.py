@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import batch.ranges
 from batch.__main__ import main
@@ -40,10 +41,11 @@ def test_too_few_photos_are_refused_and_nothing_is_written(archive, captioner, c
 
 
 def test_ranges_that_would_be_refused_when_read_are_not_written(archive, captioner, capsys):
-    weights = save_encoder(captioner, scale=0)
-    archive.draw("a.png", "b.png", "c.png")
+    weights = save_encoder(captioner)
+    for grey in range(3):
+        Image.new("RGB", (40, 30), (grey,) * 3).save(archive.root / f"{grey}.png")
     assert main(["ranges", "--captioner", captioner, str(archive.root)]) == 1
-    assert "no ranges come of its photos" in capsys.readouterr().err
+    assert "of these photos, or of this encoder, no ranges come" in capsys.readouterr().err
     assert not ranges_path(weights).exists()
 
 
