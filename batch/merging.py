@@ -131,8 +131,9 @@ class Merging:
         except ValueError as error:
             self._tell(correction, PROBLEM, after=_words(correction), why=str(error))
             status = None
+        texts = _texts(cells, ending)
         return Theirs(
-            _texts(cells, ending),
+            texts if f"caption{ending}" in cells or any(texts) else (),
             status,
             cells.get("reviewer", "").strip(),
             None if ending else cells.get("notes"),
@@ -251,7 +252,7 @@ def _is_untouched(correction: Correction) -> bool:
     texts = {digest(text) for text in _texts(cells, "") if text.strip()}
     same = digest(cells.get("notes", "")) in (base.notes, digest(""))
     status = cells.get("review_status", "").strip().casefold()
-    return same and texts <= {base.caption} and status in ("", base.status)
+    return same and texts == {base.caption} - {digest("")} and status in ("", base.status)
 
 
 def _words(correction: Correction) -> str:

@@ -8,6 +8,7 @@ from batch.damage import PhotoError
 from batch.pages import PICTURE, Card, captions_page, data_address
 from manifests.durable import atomic_write
 from manifests.record import Record
+from manifests.review import ReviewStatus
 
 SHOWN = 200  # photos, about 15 KB of the page each
 
@@ -42,13 +43,11 @@ def _facts(found: Captioned, limit: int) -> dict[str, str]:
 
 def _card(record: Record, found: Captioned) -> Card:
     picture, problem = _picture(record, found)
-    confidence = "" if record.confidence is None else f"{record.confidence:.2f}"
-    figures = {"confidence": confidence} if confidence else {}
     return Card(
         record.path,
         picture,
         record.review.caption or record.caption or "",
-        figures | {"status": record.status.value},
+        _sure(record) | {"status": record.status.value},
         alternatives=record.alternatives,
         problem=record.error or problem,
         language=language_of_record(record),
@@ -58,6 +57,13 @@ def _card(record: Record, found: Captioned) -> Card:
             if each.captioner != record.captioner
         ],
     )
+
+
+def _sure(record: Record) -> dict[str, str]:
+    """Tell what a person has decided of the caption, else how sure the captioner is."""
+    if record.review.status is not ReviewStatus.UNREVIEWED:
+        return {"review": record.review.status.value}
+    return {} if record.confidence is None else {"confidence": f"{record.confidence:.2f}"}
 
 
 def _picture(record: Record, found: Captioned) -> tuple[str, str]:

@@ -108,7 +108,8 @@ def merge(theirs: Theirs, ours: Standing) -> Merged:
     A person's words always win over the machine's. Over another person's they do not: that is a
     conflict, and nothing changes but that both are known. Who goes on with an own decision (the
     same reviewer, or without names the same file) replaces it; what they said before that, and
-    comes again in an older file, says nothing new. Raises ValueError where no words are approved.
+    comes again in an older file, says nothing new. Raises ValueError where no words are approved,
+    and where a person's words are gone and only the machine's are left.
     """
     wish = _wish(theirs, ours)
     if wish is None:
@@ -135,6 +136,11 @@ def _wish(theirs: Theirs, ours: Standing) -> Review | None:
     """Tell what the person decided; None where the row is as it went out."""
     typed = next((text for text in theirs.texts if not _as_it_was(text, theirs, ours)), None)
     status = _decided(theirs, ours, typed)
+    if typed is None and _is_taken_away(theirs, ours):
+        if not any(map(str.strip, theirs.texts)):
+            typed = ""
+        elif status is None:
+            raise ValueError("the words that were here are gone; write others or set review_status")
     notes = _noted(theirs, ours)
     reviewer = _reviewer(theirs, ours)
     if typed is None and status is None:
@@ -161,6 +167,16 @@ def _as_it_was(text: str, theirs: Theirs, ours: Standing) -> bool:
     if not text.strip() or (theirs.machine is not None and digest(text) == digest(theirs.machine)):
         return True
     return ours.is_machines(text) or (not base and ours.was_said(text))
+
+
+def _is_taken_away(theirs: Theirs, ours: Standing) -> bool:
+    """Tell whether the words that went out with the row are in no cell any more."""
+    if theirs.base is None or not theirs.texts or theirs.base.caption == digest(""):
+        return False
+    known = _known(theirs, ours)
+    return not any(
+        digest(text) == theirs.base.caption or _meant(text, known) for text in theirs.texts
+    )
 
 
 def _known(theirs: Theirs, ours: Standing) -> list[str]:

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,23 +88,40 @@ def test_an_old_sheet_without_its_base_does_not_make_old_captions_a_persons(albu
     assert report.unchanged == 3
 
 
-def test_captions_csv_itself_may_be_edited(album):
+@contextmanager
+def captions_csv(album):
+    """Give the rows of captions.csv to change, write them back, and take them in."""
     path = album.out / "captions.csv"
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    rows[0]["caption"] = "into the caption"
-    rows[1]["caption_human"] = "beside it"
-    rows[2]["review_status"] = "approved"
+    yield rows
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
     merge_review(str(album.out), str(path))
+
+
+def test_captions_csv_itself_may_be_edited(album):
+    with captions_csv(album) as rows:
+        rows[0]["caption"] = "into the caption"
+        rows[1]["caption_human"] = "beside it"
+        rows[2]["review_status"] = "approved"
+        rows[3]["caption"] = ""
     assert said(album) == {
         "a.png": ("edited", "into the caption"),
         "b/a.png": ("edited", "beside it"),
         "b/바다.png": ("approved", album.captions["b/바다.png"]),
+        "c.png": ("rejected", None),
     }
+
+
+def test_captions_csv_without_the_captions_rejects_none(album):
+    with captions_csv(album) as rows:
+        rows[1]["caption_human"] = "my words"
+        for row in rows:
+            del row["caption"]
+    assert said(album) == {"b/a.png": ("edited", "my words")}
 
 
 def test_two_people_two_captions_is_a_conflict_kept_apart(album):

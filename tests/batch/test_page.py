@@ -19,6 +19,7 @@ from batch.scan import Photo
 from batch.urls import UrlPhoto
 from manifests.manifest import write_records
 from manifests.record import Status
+from manifests.review import Review, ReviewStatus
 from tests.batch.archives import draw, state_of
 from tests.batch.test_pages import Reader
 
@@ -56,6 +57,20 @@ def page_of(out, archive, *rows, limit=200):
     write_records(out / "captions.parquet", rows, named)
     write_page(str(out), limit)
     return Reader((out / "captions.html").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "shown"),
+    [("edited", "Two dogs run.", "Two dogs run."), ("rejected", None, "A dog runs.")],
+)
+def test_what_a_person_decided_is_told_instead_of_how_sure_the_captioner_was(
+    photos, out, status, words, shown
+):
+    draw(photos / "a.png")
+    decided = (Review("en", ReviewStatus(status), words),)
+    read = page_of(out, photos, row("a.png", "A dog runs.", language="en", reviews=decided))
+    assert read.said("p") == [shown]
+    assert (read.said("dt"), read.said("dd")) == (["review", "status"], [status, "captioned"])
 
 
 def test_a_photo_stands_beside_its_caption_confidence_status_and_alternatives(photos, out):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.review import Review, ReviewStatus, base_of, digest
-from manifests.three_way import Base, Outcome, Standing, Theirs, merge, read_status
+from manifests.three_way import Base, Merged, Outcome, Standing, Theirs, merge, read_status
 
 UNREVIEWED, APPROVED, EDITED, REJECTED = ReviewStatus
 NOBODY = Review("en", UNREVIEWED, None)
@@ -149,6 +149,25 @@ def test_either_of_two_caption_cells_may_have_been_edited():
     for each in (into_human, into_machine):
         assert merge(each, standing()).review == Review("en", EDITED, "my words")
     assert merge(theirs(("", "a dog")), standing()).outcome is Outcome.UNCHANGED
+
+
+def test_both_of_two_caption_cells_emptied_are_a_rejection():
+    assert merge(theirs(("", "")), standing()).review == Review("en", REJECTED, None)
+    assert merge(theirs((" ", "")), standing(machine="a cat")).review.status is REJECTED
+    gone = theirs(("", ""), EDITED, went_out=(EDITED, "Kim's words"), reviewer="Kim")
+    assert merge(gone, standing(KIMS)).review == Review("en", REJECTED, None, "Kim")
+    assert merge(theirs(("", ""), went_out=(UNREVIEWED, "")), standing(machine="")) == Merged(
+        Outcome.UNCHANGED
+    )
+
+
+def test_a_persons_words_that_are_gone_beside_the_machines_are_asked_about():
+    gone = theirs(("", "a dog"), EDITED, went_out=(EDITED, "Kim's words"), reviewer="Kim")
+    with pytest.raises(ValueError, match="are gone"):
+        merge(gone, standing(KIMS))
+    for status, words in ((UNREVIEWED, None), (REJECTED, None), (APPROVED, "a dog")):
+        said = merge(replace(gone, status=status), standing(KIMS)).review
+        assert (said.status, said.caption) == (status, words)
 
 
 def test_letters_that_an_old_encoding_has_no_place_for_are_no_edit():
