@@ -131,9 +131,8 @@ class Merging:
         except ValueError as error:
             self._tell(correction, PROBLEM, after=_words(correction), why=str(error))
             status = None
-        texts = _texts(cells, ending)
         return Theirs(
-            texts if f"caption{ending}" in cells or any(texts) else (),
+            _spoken_texts(correction, ending),
             status,
             cells.get("reviewer", "").strip(),
             None if ending else cells.get("notes"),
@@ -239,6 +238,15 @@ def _texts(cells: Mapping[str, str], ending: str) -> tuple[str, ...]:
     return tuple(cells[name] for name in names if name in cells)
 
 
+def _spoken_texts(correction: Correction, ending: str) -> tuple[str, ...]:
+    """Give a row's texts; an empty cell for people's words is none, where none went out."""
+    cells, base = correction.cells, _base(correction, ending)
+    texts = _texts(cells, ending)
+    went_out = base is not None and base.status in (ReviewStatus.APPROVED, ReviewStatus.EDITED)
+    says_something = f"caption{ending}" in cells or any(map(str.strip, texts))
+    return texts if says_something or went_out else ()
+
+
 def has_captions(correction: Correction) -> bool:
     """Tell whether a row has a cell for words at all."""
     return any(name.startswith("caption") for name in correction.cells)
@@ -252,7 +260,9 @@ def _is_untouched(correction: Correction) -> bool:
     texts = {digest(text) for text in _texts(cells, "") if text.strip()}
     same = digest(cells.get("notes", "")) in (base.notes, digest(""))
     status = cells.get("review_status", "").strip().casefold()
-    return same and texts == {base.caption} - {digest("")} and status in ("", base.status)
+    went_out = {base.caption} - {digest("")}
+    kept = texts == went_out if "caption" in cells else texts <= went_out
+    return same and kept and status in ("", base.status)
 
 
 def _words(correction: Correction) -> str:

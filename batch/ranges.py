@@ -25,8 +25,8 @@ def measure_ranges(folder: str, archive: str) -> str:
     """Write the ranges of the encoder that a captioner's folder names, beside its weights.
 
     archive: a folder of photos, of which some are taken from all over it. Returns a line that tells
-    what was done. Raises ArchiveError where too few can be read, or no ranges come of
-    them: of black ones none do. CheckpointError where the encoder is not whole.
+    what was done. Raises CheckpointError where the encoder is not whole; ArchiveError where
+    too few photos can be read, or no ranges come of them: of black ones none do.
     """
     fingerprint = encoder_fingerprint(folder)
     weights = CaptionerConfig.read(folder).encoder_weights(folder)

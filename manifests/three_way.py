@@ -139,8 +139,8 @@ def _wish(theirs: Theirs, ours: Standing) -> Review | None:
     if typed is None and _is_taken_away(theirs, ours):
         if not any(map(str.strip, theirs.texts)):
             typed = ""
-        elif status is None:
-            raise ValueError("the words that were here are gone; write others or set review_status")
+        elif status is None and ours.review.stands and ours.is_base(theirs.base):
+            raise ValueError("the words that were here are gone; write others or reject them")
     notes = _noted(theirs, ours)
     reviewer = _reviewer(theirs, ours)
     if typed is None and status is None:
@@ -162,7 +162,10 @@ def _as_it_was(text: str, theirs: Theirs, ours: Standing) -> bool:
     if (base and digest(text) == base.caption) or _meant(text, _known(theirs, ours)) is not None:
         return True
     if base and alone:
-        return False
+        # Where people's words went out, their column may have been left out, and the one that is
+        # there be the machine's; unless that has another one.
+        left_out = base.status in (APPROVED, EDITED) and theirs.machine is None
+        return left_out and bool(text.strip()) and ours.is_machines(text)
     # Of two cells one holds what the machine said, and the other may be empty.
     if not text.strip() or (theirs.machine is not None and digest(text) == digest(theirs.machine)):
         return True
@@ -170,13 +173,12 @@ def _as_it_was(text: str, theirs: Theirs, ours: Standing) -> bool:
 
 
 def _is_taken_away(theirs: Theirs, ours: Standing) -> bool:
-    """Tell whether the words that went out with the row are in no cell any more."""
-    if theirs.base is None or not theirs.texts or theirs.base.caption == digest(""):
+    """Tell whether the words that went out with the row are in neither of two cells any more."""
+    base = theirs.base
+    if base is None or len(theirs.texts) < 2 or base.caption == digest(""):
         return False
-    known = _known(theirs, ours)
-    return not any(
-        digest(text) == theirs.base.caption or _meant(text, known) for text in theirs.texts
-    )
+    went_out = [each for each in _known(theirs, ours) if digest(each) == base.caption]
+    return not any(digest(text) == base.caption or _meant(text, went_out) for text in theirs.texts)
 
 
 def _known(theirs: Theirs, ours: Standing) -> list[str]:

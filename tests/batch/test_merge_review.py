@@ -2,7 +2,6 @@
 
 import csv
 import shutil
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,26 +87,30 @@ def test_an_old_sheet_without_its_base_does_not_make_old_captions_a_persons(albu
     assert report.unchanged == 3
 
 
-@contextmanager
-def captions_csv(album):
-    """Give the rows of captions.csv to change, write them back, and take them in."""
+def went_out(album):
+    """Give the rows of captions.csv."""
+    with (album.out / "captions.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def bring_back(album, rows, *, without=()):
+    """Write captions.csv, but for some columns, and take it in."""
     path = album.out / "captions.csv"
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    yield rows
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
+        columns = [column for column in rows[0] if column not in without]
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
-    merge_review(str(album.out), str(path))
+    return merge_review(str(album.out), str(path))
 
 
 def test_captions_csv_itself_may_be_edited(album):
-    with captions_csv(album) as rows:
-        rows[0]["caption"] = "into the caption"
-        rows[1]["caption_human"] = "beside it"
-        rows[2]["review_status"] = "approved"
-        rows[3]["caption"] = ""
+    rows = went_out(album)
+    rows[0]["caption"] = "into the caption"
+    rows[1]["caption_human"] = "beside it"
+    rows[2]["review_status"] = "approved"
+    rows[3]["caption"] = ""
+    bring_back(album, rows)
     assert said(album) == {
         "a.png": ("edited", "into the caption"),
         "b/a.png": ("edited", "beside it"),
@@ -116,12 +119,25 @@ def test_captions_csv_itself_may_be_edited(album):
     }
 
 
-def test_captions_csv_without_the_captions_rejects_none(album):
-    with captions_csv(album) as rows:
-        rows[1]["caption_human"] = "my words"
-        for row in rows:
-            del row["caption"]
+def test_captions_csv_with_columns_left_out_rejects_none_and_keeps_words(album):
+    rows = went_out(album)
+    rows[1]["caption_human"], rows[2]["caption_human"] = "my words", " "
+    bring_back(album, rows, without=["caption"])
     assert said(album) == {"b/a.png": ("edited", "my words")}
+    rows = went_out(album)
+    assert bring_back(album, rows, without=["caption_human"]).unchanged == 4
+    rows[1]["caption_human"] = ""
+    bring_back(album, rows, without=["caption"])
+    assert said(album) == {"b/a.png": ("rejected", None)}
+
+
+def test_rows_of_other_photos_are_told_only_where_somebody_has_changed_them(album):
+    rows = went_out(album)
+    for number, row in enumerate(rows):
+        row |= {"path": f"other-{number}.png", "photo_id": f"{number:064}"}
+    rows[0]["caption"] = ""
+    assert len(bring_back(album, rows).lines) == 1
+    assert not bring_back(album, rows[1:], without=["caption", "caption_human"]).lines
 
 
 def test_two_people_two_captions_is_a_conflict_kept_apart(album):

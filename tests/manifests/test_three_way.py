@@ -168,6 +168,15 @@ def test_a_persons_words_that_are_gone_beside_the_machines_are_asked_about():
     for status, words in ((UNREVIEWED, None), (REJECTED, None), (APPROVED, "a dog")):
         said = merge(replace(gone, status=status), standing(KIMS)).review
         assert (said.status, said.caption) == (status, words)
+    rejected = Review("en", REJECTED, None, "Kim")
+    answered = standing(rejected, history=[KIMS, rejected])
+    assert merge(gone, answered).outcome is Outcome.UNCHANGED
+
+
+def test_a_persons_words_that_are_gone_are_missed_beside_broken_letters_too():
+    gone = theirs(("", "?? ???"), EDITED, went_out=(EDITED, "Kim's words"), reviewer="Kim")
+    with pytest.raises(ValueError, match="are gone"):
+        merge(gone, standing(KIMS, machine="개가 달린다"))
 
 
 def test_letters_that_an_old_encoding_has_no_place_for_are_no_edit():
@@ -186,7 +195,14 @@ def test_korean_in_a_western_encoding_is_no_edit_and_approving_it_keeps_the_word
 
 def test_words_that_are_the_machines_are_approved():
     saw = theirs("a dog", EDITED, went_out=(EDITED, "Kim's words"), reviewer="Kim")
+    saw = replace(saw, machine="a dog")
     assert merge(saw, standing(KIMS)).review == Review("en", APPROVED, "a dog", "Kim")
+
+
+def test_the_machines_column_alone_says_nothing_of_a_persons_words():
+    alone = theirs("a dog", EDITED, went_out=(EDITED, "Kim's words"), reviewer="Kim")
+    assert merge(alone, standing(KIMS)).outcome is Outcome.UNCHANGED
+    assert merge(replace(alone, texts=("",)), standing(KIMS)).review.status is REJECTED
 
 
 def test_nothing_cannot_be_approved():
