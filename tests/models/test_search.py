@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from keras import ops
 
@@ -307,9 +307,10 @@ def test_words_are_drawn_as_often_as_they_are_probable():
 
 @few
 @given(seeds)
+@example(178)  # two words are nearly as probable
 def test_a_cold_sample_is_the_greedy_caption_at_its_price(seed):
     script = Script.random(seed)
-    config = SearchConfig(1, 5, no_repeat_ngram=2, temperature=1e-3)
+    config = SearchConfig(1, 5, no_repeat_ngram=2, temperature=1e-6)
     tokens, log_probs = sampled(script, config, draws_of(3, 6, seed))
     for found, log_prob in zip(tokens, log_probs, strict=True):
         assert found.tolist() == greedy(script, config)
