@@ -242,9 +242,8 @@ def _spoken_texts(correction: Correction, ending: str) -> tuple[str, ...]:
     """Give a row's texts; an empty cell for people's words is none, where none went out."""
     cells, base = correction.cells, _base(correction, ending)
     texts = _texts(cells, ending)
-    went_out = base is not None and base.status in (ReviewStatus.APPROVED, ReviewStatus.EDITED)
     says_something = f"caption{ending}" in cells or any(map(str.strip, texts))
-    return texts if says_something or went_out else ()
+    return texts if says_something or (base and base.stands) else ()
 
 
 def has_captions(correction: Correction) -> bool:

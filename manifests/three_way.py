@@ -42,6 +42,11 @@ class Base:
             return None
         return cls(parts[0], ReviewStatus(parts[1]), *parts[2:])
 
+    @property
+    def stands(self) -> bool:
+        """Whether a person's words went out, as `Review.stands` has it."""
+        return self.status in (APPROVED, EDITED)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -164,7 +169,7 @@ def _as_it_was(text: str, theirs: Theirs, ours: Standing) -> bool:
     if base and alone:
         # Where people's words went out, their column may have been left out, and the one that is
         # there be the machine's; unless that has another one.
-        left_out = base.status in (APPROVED, EDITED) and theirs.machine is None
+        left_out = base.stands and theirs.machine is None
         return left_out and bool(text.strip()) and ours.is_machines(text)
     # Of two cells one holds what the machine said, and the other may be empty.
     if not text.strip() or (theirs.machine is not None and digest(text) == digest(theirs.machine)):
