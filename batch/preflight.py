@@ -13,7 +13,7 @@ from batch.stores import is_url
 from batch.summary import Summary
 
 CACHE_BYTES = 54_000  # a photo, as benchmarks/cache_size.py finds with the captioner that ships
-PHOTOS_PER_SECOND = 13.5  # of 12 megapixels on two cores with bfloat16, as `make bench` finds
+PHOTOS_PER_SECOND = 14.3  # of 12 megapixels on two cores with bfloat16, as `make bench` finds
 
 
 def describe(config: Config) -> str:
@@ -46,7 +46,7 @@ def _time(photos: int, rate: float | None) -> str:
     if not photos:
         return f"{'none':>10}"
     shown = f"{rate:.{0 if rate >= 10 else 1}f}" if rate else ""
-    by = f"{shown} photos/s as before" if rate else "13 large photos/s on two cores, 22 small"
+    by = f"{shown} photos/s as before" if rate else "14 large photos/s on two cores, 24 small"
     seconds = START + photos / (rate or PHOTOS_PER_SECOND)
     return f"about {duration(seconds)} ({START:.0f} s to start, then {by})"
 

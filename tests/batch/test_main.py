@@ -464,8 +464,8 @@ def test_a_dry_run_knows_what_is_done(album, monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("encoded", "seconds", "rate"),
     [
-        (0, 1.0, "13 large photos/s on two cores, 22 small"),
-        (20, 12.0, "13 large photos/s on two cores, 22 small"),  # of a few it is mostly start-up
+        (0, 1.0, "14 large photos/s on two cores, 24 small"),
+        (20, 12.0, "14 large photos/s on two cores, 24 small"),  # of a few it is mostly start-up
         (20_000, 1010.0, "20 photos/s as before"),
         (600, 2010.0, "0.3 photos/s as before"),
     ],
